@@ -31,7 +31,7 @@ interface GivenOption {
   readonly inline: boolean;
 }
 
-type Values = Record<string, string | true>;
+type Values = Record<string, string | true | readonly string[]>;
 
 /**
  * Finds the command that the words name, and parses the other words by its row. Options can be anywhere, also before
@@ -131,6 +131,11 @@ function readOptions(given: readonly GivenOption[], command: Command, program: P
   for (const option of given) {
     const name = knownOption(option, command, program);
     const value = optionValue(name, option, command, program.options);
+    if (value !== true && optionRow(program.options, name).many) {
+      const before = values[name];
+      values[name] = [...(Array.isArray(before) ? before : []), value];
+      continue;
+    }
     // A repeated flag changes nothing. Of two values one would be ignored silently.
     if (value !== true && Object.hasOwn(values, name)) {
       const label = optionLabel(program.options, name);

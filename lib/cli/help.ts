@@ -55,7 +55,7 @@ export function programHelp({ name, commands, topics, firstPage, exits }: Progra
 /** The help of a command, also for `COMMAND --help`. */
 export function commandHelp({ name: program, options: table }: Program, command: Command): string {
   const { name, summary, description, positionals, options } = command;
-  const shown = options.map((option) => `[${optionUsage(table, option)}]`);
+  const shown = options.map((option) => `[${optionUsage(table, option)}]${optionRow(table, option).many ? "…" : ""}`);
   const rows = acceptedOptions(options).map((name) =>
     [optionForms(table, name), optionRow(table, name).summary] as const
   );

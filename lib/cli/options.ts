@@ -14,6 +14,8 @@ export interface OptionRow {
   readonly long?: string;
   /** The placeholder of the value in a usage line, for instance `FILE`. */
   readonly value?: string;
+  /** Whether it can be given several times; its value is then a list. */
+  readonly many?: boolean;
   /** The only values that are accepted. */
   readonly choices?: readonly string[];
   /** Whether a shell should offer files. */
@@ -29,6 +31,7 @@ export type OptionTable = Readonly<Record<string, OptionRow>>;
 export type ValuesOf<Table extends OptionTable> = {
   readonly [Name in keyof Table]?: Table[Name] extends { choices: readonly (infer Choice)[] } ? Choice
     : Table[Name]["type"] extends "boolean" ? true
+    : Table[Name] extends { many: true } ? readonly string[]
     : string;
 };
 

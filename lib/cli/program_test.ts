@@ -76,7 +76,7 @@ for (
   const [line, complaint] of [
     [
       "store ca",
-      /^toy: "store ca" wants one more word: rotate or show\.\nUsage: toy COMMAND \[OPTIONS\]\n.*"toy help store ca"/,
+      /^toy: "store ca" wants one more word: rotate or show\.\nUsage: toy store ca COMMAND \[OPTIONS\]\n(Example: .*\n)?.*"toy help store ca"/,
     ],
     ["token", /^toy: "token" wants one more word: create\./],
     ["store ca rotat", /no command "store ca rotat"\. Did you mean "rotate"\?/],

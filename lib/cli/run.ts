@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
-import { parse, type Parsed, shortUsage } from "./arguments.ts";
+import { commandOf, parse, type Parsed, shortUsage } from "./arguments.ts";
 import { type Call, type Program, type ReportedError, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { SharedValues } from "./options.ts";
@@ -29,8 +29,14 @@ export async function run<Terminal extends Streams>(
   } catch (thrown) {
     const failed = failure(thrown, options, program);
     if (failed !== undefined) json(terminal.stdout, failed);
-    return report(thrown, terminal.stderr, program);
+    return report(withCommand(thrown, words, program), terminal.stderr, program);
   }
+}
+
+/** The usage error of a command that did not name itself, with the command of the words. */
+function withCommand(thrown: unknown, words: readonly string[], program: Program): unknown {
+  if (!(thrown instanceof UsageError) || thrown.command !== undefined) return thrown;
+  return new UsageError(thrown.message, commandOf(words, program)?.name);
 }
 
 async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
@@ -57,24 +63,36 @@ function failure(thrown: unknown, { json, quiet }: SharedValues, program: Progra
 
 /** Writes the error to stderr. @returns its exit status. */
 export function report(thrown: unknown, stderr: Output, program: Program): ExitStatus {
-  const { name, commands } = program;
+  const { name } = program;
   if (thrown instanceof UsageError) {
-    const command = commands.find((one) => one.name === thrown.command);
     line(stderr, `${name}: ${thrown.message}`);
-    line(stderr, `Usage: ${command === undefined ? `${name} COMMAND [OPTIONS]` : shortUsage(name, command)}`);
-    line(stderr, `Run "${[name, "help", thrown.command].join(" ").trimEnd()}" to see what there is.`);
+    for (const text of usageLines(program, thrown.command)) line(stderr, text);
     return exitCodes.usage.status;
   }
   const reported = reportedError(thrown, program);
   if (reported === undefined) {
     line(stderr, `${name}: This should not have happened. A report of it needs these lines and what was called:`);
-    line(stderr, whereabouts(thrown));
+    line(stderr, stackWithoutMessage(thrown));
     return exitCodes.internal.status;
   }
   // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
-  line(stderr, reported.code === "config" ? reported.message : `${name}: ${reported.message}`);
+  const isPlaced = reported.code === "config" && Object.hasOwn(program.options, "config");
+  line(stderr, isPlaced ? reported.message : `${name}: ${reported.message}`);
   for (const cause of reported.causes) line(stderr, `  ${cause}`);
   return reported.status;
+}
+
+/** The usage and an example of a command, or of a family of commands, or of the program. */
+function usageLines({ name, commands, firstPage }: Program, words: string | undefined): readonly string[] {
+  const command = commands.find((one) => one.name === words);
+  const member = commands.find((one) => words !== undefined && one.name.startsWith(`${words} `));
+  const [example] = (command ?? member ?? firstPage).examples;
+  const typed = [name, ...(words === undefined ? [] : [words])].join(" ");
+  return [
+    `Usage: ${command === undefined ? `${typed} COMMAND [OPTIONS]` : shortUsage(name, command)}`,
+    ...(example === undefined ? [] : [`Example: ${example.line}`]),
+    `Run "${[name, "help", words].join(" ").trimEnd()}" to see what there is.`,
+  ];
 }
 
 /** The error as the program reports it, or as every program does; `undefined` for an unknown one. */
@@ -85,7 +103,7 @@ function reportedError(thrown: unknown, program: Program): ReportedError | undef
 }
 
 /** The class and the stack of an unknown error. Its message is omitted, because it can contain secrets. */
-function whereabouts(thrown: unknown): string {
+function stackWithoutMessage(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `  ${typeof thrown}`;
   const frames = (thrown.stack ?? "").split("\n").filter((text) => /^\s+at /.test(text));
   return [`  ${thrown.name}`, ...frames].join("\n");

@@ -35,7 +35,10 @@ for (const words of [[], ["help"], ["--help"], ["-h"]]) {
 Deno.test("run() shows the usage of the intended command", async () => {
   match((await ran(["keys", "rotate", "-x"])).err, /^Usage: trousseau keys rotate \[FILE\] \[OPTIONS\]$/m);
   match((await ran(["config", "convert"])).err, /^Usage: trousseau config convert FILE… \[OPTIONS\]$/m);
-  match((await ran(["nonsense"])).err, /^Usage: trousseau COMMAND \[OPTIONS\]$/m);
+  match((await ran(["keys", "rotate", "-x"])).err, /^Example: trousseau keys rotate$/m);
+  match((await ran(["-x", "keys", "rotate"])).err, /^Usage: trousseau keys rotate \[FILE\] \[OPTIONS\]$/m);
+  match((await ran(["config"])).err, /^Usage: trousseau config COMMAND \[OPTIONS\]\nExample: trousseau config /m);
+  match((await ran(["nonsense"])).err, /^Usage: trousseau COMMAND \[OPTIONS\]\nExample: trousseau /m);
 });
 
 for (const { name, options, examples } of commands) {
@@ -144,7 +147,10 @@ for (const [words, complaint] of usageErrors) {
     equal(status, 64);
     equal(out, "");
     match(err, complaint);
-    match(err, /\nUsage: trousseau \S+.* \[OPTIONS\]\nRun "trousseau help[^"]*" to see what there is\.\n$/);
+    match(
+      err,
+      /\nUsage: trousseau \S+.* \[OPTIONS\]\nExample: .*trousseau .*\nRun "trousseau help[^"]*" to see what there is\.\n$/,
+    );
   });
 }
 

@@ -105,7 +105,7 @@ Deno.test("the staged clectl parses an import in a worker, and says why a file i
   await Deno.writeTextFile(join(folder, "s.csv"), "path,password\na/b,007\n");
   const program = join(folder, "clectl");
   const good = await saidWith(variables, program, "import", "s.csv");
-  assert.deepEqual([good.code, good.out], [0, "1 secrets imported.\n"], good.err);
+  assert.deepEqual([good.code, good.out], [0, "1 secret imported.\n"], good.err);
   assert.equal(JSON.parse(double.requests[1]?.body ?? "").items[0].fields.password.value, "007");
   const bad = await saidWith(variables, program, "import", "clectl.js", "--format", "xlsx");
   assert.deepEqual([bad.code, bad.out, double.requests.length], [64, "", 2]);

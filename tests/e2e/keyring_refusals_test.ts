@@ -24,8 +24,8 @@ async function contentOf(site: KeyringSite, folder = ""): Promise<unknown[]> {
 function isOneSentence({ stderr }: Ended, words: string): void {
   const [first = "", ...rest] = stderr.split("\n");
   match(first, /^clectl: [A-Z"].*[.?]$/, words);
-  // Behind the sentence of a mistake in the command line, two lines show where to look.
-  const others = rest.filter((line) => line !== "" && !/^(Usage: |Run "clectl help)/.test(line));
+  // Behind the sentence of a mistake in the command line, its usage and an example follow.
+  const others = rest.filter((line) => line !== "" && !/^(Usage: |Example: |Run "clectl help)/.test(line));
   deepEqual(others, [], words);
 }
 

@@ -4,89 +4,18 @@
  * @module
  */
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
-import { createHash, randomBytes, X509Certificate } from "node:crypto";
-import { systemClock } from "../../lib/base/clock.ts";
-import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
-import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
-import { type ClectlTerminalOptions, type Ran, runClectl } from "../support/clectl_terminal.ts";
-import { TestKeyring } from "../support/keyring_api.ts";
+import { randomBytes } from "node:crypto";
+import { ClectlStage, well } from "../support/clectl_stage.ts";
 
 const value = "mysuprP@ssw0rd";
-const never = new AbortController().signal;
-
-/** A keyring on the admin socket and on a port, and a home of a user. */
-class Stage implements AsyncDisposable {
-  readonly keyring: TestKeyring;
-  readonly folder: string;
-  readonly url: string;
-  /** SHA-256 of the authority's public key. */
-  readonly fingerprint: string;
-  readonly #listeners: readonly AsyncDisposable[];
-
-  private constructor(keyring: TestKeyring, folder: string, port: number, chain: string, listeners: AsyncDisposable[]) {
-    this.keyring = keyring;
-    this.folder = folder;
-    this.url = `https://localhost:${port}`;
-    this.#listeners = listeners;
-    const [, last = ""] = /(-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----)\s*$/.exec(chain) ?? [];
-    const key = new X509Certificate(last).publicKey.export({ type: "spki", format: "der" });
-    this.fingerprint = createHash("sha256").update(key).digest("hex");
-  }
-
-  static async open(): Promise<Stage> {
-    const folder = await Deno.makeTempDir();
-    const keyring = await TestKeyring.open(folder);
-    const { answer, authority } = keyring;
-    const { key, chain } = await authority.serverCertificate(["localhost"], never);
-    const path = `${folder}/admin/admin.sock`;
-    const unix = await openUnixListener({
-      path,
-      mode: 0o600,
-      socket: "admin",
-      answer,
-      clock: systemClock,
-      notify: () => {},
-    });
-    const tls = await openTlsListener({ host: "127.0.0.1", port: 0, key, chain, answer, clock: systemClock });
-    return new Stage(keyring, folder, tls.port, chain, [unix, tls]);
-  }
-
-  /** Runs a command at the admin socket. */
-  admin(line: string, options: ClectlTerminalOptions = {}): Promise<Ran> {
-    const variables = { CLECTL_ADDRESS: `unix://${this.folder}/admin/admin.sock` };
-    return runClectl(line.split(" "), { ...options, variables });
-  }
-
-  /** Runs a command as a person with a home. */
-  person(line: string, options: ClectlTerminalOptions = {}): Promise<Ran> {
-    return runClectl(line.split(" "), { ...options, variables: { HOME: `${this.folder}/home` } });
-  }
-
-  async file(name: string, content: string): Promise<string> {
-    const path = `${this.folder}/${name}`;
-    await Deno.writeTextFile(path, content);
-    return path;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const listener of this.#listeners) await listener[Symbol.asyncDispose]();
-    await this.keyring[Symbol.asyncDispose]();
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
-
-function well(ran: Ran): Ran {
-  equal(ran.status, 0, ran.err);
-  return ran;
-}
 
 Deno.test("clectl creates, generates, reads, lists, updates and compares versions", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   well(await stage.admin("health --wait 10s"));
   well(await stage.admin("create db/prod/john --field password --stdin", { stdin: value }));
   const made = well(await stage.admin("generate db/prod/app --field password --length 32 -o json"));
   deepEqual(Object.keys(JSON.parse(made.out)).sort(), ["fingerprint", "path", "version"]);
-  match(made.err, /\d+ bits of entropy/);
+  match(made.err, /\d bits of entropy/);
   equal(well(await stage.admin("get db/prod/john --field password -o raw --show")).out, value);
   equal(well(await stage.admin("get db/prod/app --field password -o raw")).out.length, 32);
   const listed = well(await stage.admin("list db/ -o json"));
@@ -105,7 +34,7 @@ Deno.test("clectl creates, generates, reads, lists, updates and compares version
 });
 
 Deno.test("clectl patches, deletes, undeletes, destroys and moves", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   well(await stage.admin("create a/b --fields --stdin --labels team=db", { stdin: '{"user":"u","n":[1.50]}' }));
   well(
     await stage.admin("patch a/b -f user --stdin --labels x=y --remove-labels team --expires 90d --keep 5", {
@@ -115,6 +44,12 @@ Deno.test("clectl patches, deletes, undeletes, destroys and moves", async () => 
   const read = JSON.parse(well(await stage.admin("get a/b -o json")).out);
   deepEqual([read.labels, read.fields.user.value], [{ x: "y" }, "v"]);
   equal(well(await stage.admin("get a/b -f n")).out, "[1.50]");
+  match(well(await stage.admin("get a/b -o json")).out, /"value":\[1\.50\]/);
+  match(well(await stage.admin("get a/b -o yaml")).out, /value:\n +- 1\.5\n/);
+  const exported = await stage.file("exact.json", well(await stage.admin("export a")).out);
+  match(well(await stage.admin(`import ${exported} --below copy`)).out, /^1 secret imported\.$/m);
+  equal(well(await stage.admin("get copy/a/b -f n")).out, "[1.50]");
+  match((await stage.admin("get a/b -f usr")).err, /no field "usr" in version 2\. Did you mean "user"\?/);
   well(await stage.admin("patch a/b --remove-field n --expires never"));
   well(await stage.admin("delete a/b"));
   equal((await stage.admin("get a/b -o json")).status, 1);
@@ -127,7 +62,7 @@ Deno.test("clectl patches, deletes, undeletes, destroys and moves", async () => 
 });
 
 Deno.test("clectl keeps every kind of value byte for byte", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   const bytes = new Uint8Array(randomBytes(100_000));
   await Deno.writeFile(`${stage.folder}/blob`, bytes);
   well(await stage.admin(`create blob -f b --kind bytes --file ${stage.folder}/blob`));
@@ -142,7 +77,7 @@ Deno.test("clectl keeps every kind of value byte for byte", async () => {
 });
 
 Deno.test("clectl imports all rows or none, and reads back what export printed", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   const rows = Array.from({ length: 600 }, (_, at) => `team/s${at},secret ${at},db`).join("\n");
   const file = await stage.file("s.csv", `path,password,label:team\n${rows}\n`);
   const dry = well(await stage.admin(`import ${file} --dry-run`));
@@ -160,13 +95,14 @@ Deno.test("clectl imports all rows or none, and reads back what export printed",
 });
 
 Deno.test("clectl watches changes and renders again", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   well(await stage.admin("create db/john -f password --stdin", { stdin: "one" }));
   const template = await stage.file("t.tmpl", "p={{ db/john#password | json }}\n");
   const target = `${stage.folder}/t`;
   const stop = new AbortController();
   const rendering = stage.admin(`render ${template} --to ${target} --watch`, { signal: stop.signal });
   const watching = stage.admin("watch db/ -o json", { signal: stop.signal });
+  const documents = stage.admin("watch db/ -o yaml", { signal: stop.signal });
   const content = async (text: string) => {
     for (let left = 250; await Deno.readTextFile(target).catch(() => "") !== text; left--) {
       equal(left > 0, true, `${target} never was ${text}`);
@@ -179,12 +115,13 @@ Deno.test("clectl watches changes and renders again", async () => {
   stop.abort();
   well(await rendering);
   const changes = well(await watching).out.trim().split("\n").map((line) => JSON.parse(line));
+  match(well(await documents).out, /^---\npath: db\/john\nversion: 2\naction: update\n$/);
   deepEqual(changes.map(({ path, action }) => [path, action]), [["db/john", "update"]]);
   doesNotMatch(JSON.stringify(changes), /two/);
 });
 
 Deno.test("a person enrols over TLS, has the rights of the policy alone, and is revoked", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   const policy = await stage.file(
     "policy.yaml",
     "roles:\n  dev:\n    take: [{ person: anna }]\n    rules: [{ path: db/, verbs: [read, list, write] }]\n",
@@ -203,6 +140,10 @@ Deno.test("a person enrols over TLS, has the rights of the policy alone, and is 
   equal((await stage.person("get other -f password")).status, 77);
   equal((await stage.person("can read db/john")).status, 0);
   equal((await stage.person("can read other")).status, 1);
+  equal((await stage.person("can read /")).status, 1);
+  equal((await stage.person("can list /")).status, 0);
+  equal(well(await stage.admin("can read /")).out, "yes\n");
+  equal(well(await stage.admin("list /")).out, well(await stage.admin("list")).out);
   equal((await stage.person("identity list")).status, 77);
   equal((await stage.person(login, { stdin: code })).status, 77);
   const people = JSON.parse(well(await stage.admin("identity list -o json")).out);
@@ -213,14 +154,13 @@ Deno.test("a person enrols over TLS, has the rights of the policy alone, and is 
 });
 
 Deno.test("a machine uses a token from a file until it is revoked", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   const policy = await stage.file("p.yaml", "roles:\n  job:\n    rules: [{ path: job, verbs: [read, generate] }]\n");
   well(await stage.admin(`policy set ${policy}`));
   const made = JSON.parse(well(await stage.admin("token create nightly --role job --ttl 1h -o json")).out);
   const token = await stage.file("token", `${made.token}\n`);
   await Deno.chmod(token, 0o600);
-  const { chain } = await stage.keyring.authority.serverCertificate(["localhost"], never);
-  const ca = await stage.file("ca.pem", chain);
+  const ca = await stage.file("ca.pem", stage.chain);
   well(await stage.person(`context set job --address ${stage.url} --ca ${ca} --token-file ${token}`));
   well(await stage.person("generate job/key --context job -f key --type bytes"));
   well(await stage.person("get job/key --context job -o json"));
@@ -231,7 +171,7 @@ Deno.test("a machine uses a token from a file until it is revoked", async () => 
 });
 
 Deno.test("clectl verifies the audit, fetches a backup, and says why the server cannot answer", async () => {
-  await using stage = await Stage.open();
+  await using stage = await ClectlStage.open();
   well(await stage.admin("create a -f b --stdin", { stdin: value }));
   const key = await stage.file("audit.pem", well(await stage.admin("audit key")).out);
   well(await stage.admin("audit head"));

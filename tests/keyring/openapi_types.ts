@@ -47,7 +47,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Generate a value that is not shown. With If-Match, as a new version.
+         * Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values.
          * @description Verb of the policy: generate.
          */
         post: operations["generateSecret"];
@@ -205,8 +205,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Changes below a folder as server-sent events: path, version and action; only paths that may be listed.
-         * @description Verb of the policy: list.
+         * Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed.
+         * @description Verb of the policy: read.
          */
         get: operations["watch"];
         put?: never;
@@ -1363,7 +1363,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Generate a value that is not shown. With If-Match, as a new version. */
+            /** @description Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values. */
             201: {
                 headers: {
                     /** @description The version in quotes. */
@@ -1588,7 +1588,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Changes below a folder as server-sent events: path, version and action; only paths that may be listed. */
+            /** @description Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed. */
             200: {
                 headers: {
                     [name: string]: unknown;

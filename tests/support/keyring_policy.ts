@@ -10,6 +10,7 @@ roles:
   reader: {rules: [{path: db/prod, verbs: [read, list]}]}
   writer: {rules: [{path: db/prod, verbs: [write]}]}
   lister: {rules: [{path: db/prod/, verbs: [list]}]}
+  watcher: {rules: [{path: db/, verbs: [read]}, {path: db/prod/, verbs: [list]}]}
   maker: {rules: [{path: db/prod, verbs: [generate]}]}
   admin: {rules: [{path: /, verbs: [admin]}]}
   all: {rules: [{path: db/prod, verbs: [list, read, write, generate, destroy]}]}

@@ -31,6 +31,8 @@ export interface AuditReport {
   readonly lines: number;
   /** Number of the first line. Above 1 if older files are not part of the input. */
   readonly firstSeq: number | undefined;
+  /** Time of the first line, RFC 3339. */
+  readonly firstTime: string | undefined;
   readonly last: (ChainPosition & { readonly time: string }) | undefined;
   readonly server: string | undefined;
   /** Number of signed lines. */
@@ -89,9 +91,15 @@ export function auditPublicKey(pem: string): KeyObject {
   );
 }
 
+/** SHA-256 of the key's SubjectPublicKeyInfo in DER, lowercase hexadecimal. */
+export function auditKeyFingerprint(key: KeyObject): string {
+  return sha256Hex(new Uint8Array(key.export({ type: "spki", format: "der" })));
+}
+
 const nothing: AuditReport = {
   lines: 0,
   firstSeq: undefined,
+  firstTime: undefined,
   last: undefined,
   server: undefined,
   heads: 0,
@@ -208,6 +216,7 @@ function added(report: AuditReport, { kind, seq, time, fields }: ParsedAuditLine
     ...report,
     lines: report.lines + 1,
     firstSeq: report.firstSeq ?? seq,
+    firstTime: report.firstTime ?? time,
     last: { ...at, time },
     server: typeof server === "string" ? server : report.server,
     heads: report.heads + (isHead ? 1 : 0),

@@ -60,6 +60,7 @@ Deno.test("verifyAudit() accepts a chain, whatever the chunks in which it is rea
     const expected: AuditReport = {
       lines: 11,
       firstSeq: 1,
+      firstTime: "2030-01-02T03:04:05.678Z",
       last: { ...last, time: "2030-01-02T03:04:05.678Z" },
       server: "s1",
       heads: 3,

@@ -77,7 +77,8 @@ export const secretRoutes = {
     verb: "generate",
     on: "url",
     action: "secret.generate",
-    summary: "Generate a value that is not shown. With If-Match, as a new version.",
+    summary:
+      "Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values.",
     body: secret.generateRequest,
     answer: secret.generatedAnswer,
     status: 201,
@@ -169,10 +170,11 @@ export const secretRoutes = {
   watch: {
     method: "GET",
     path: "watch/{folder}",
-    verb: "list",
+    verb: "read",
     on: "entries",
     action: "secret.watch",
-    summary: "Changes below a folder as server-sent events: path, version and action; only paths that may be listed.",
+    summary:
+      "Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed.",
     answer: "events",
     status: 200,
   },

@@ -31,7 +31,7 @@ export const clectlExits = {
   },
   refused: {
     ...exitCodes.refused,
-    meaning: "the server refuses the identity or the policy the request, or the server is not trusted",
+    meaning: "the server refuses the identity, the policy refuses the request, or the server is not trusted",
     cure: "look at clectl whoami and clectl can; log in again; compare the fingerprint",
   },
   config: {

@@ -36,7 +36,10 @@ export const clectlHabits: Habits = {
     pwgen: "generate",
     invite: "enrol",
     enroll: "enrol",
-    logout: "context remove",
+    auth: "login",
+    template: "render",
+    signin: "login",
+    signout: "logout",
   },
   otherPrograms: {
     serve: "trousseau keyring serve",

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { runClectl } from "../../../tests/support/clectl_terminal.ts";
-import { bashOffers, runBash } from "../../../tests/support/completion.ts";
+import { bashOffers, completionScript, runBash } from "../../../tests/support/completion.ts";
 import { parse } from "../arguments.ts";
 import type { Program } from "../command.ts";
 import { longName } from "../options.ts";
@@ -12,11 +12,11 @@ Deno.test("the examples in clectl's help are split by a shell into words that cl
   const examples = [...clectl.firstPage.examples, ...clectl.commands.flatMap(({ examples }) => examples)];
   ok(examples.length > clectl.commands.length);
   for (const { line } of examples) {
-    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions; touch user.txt
+    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions; touch user.txt ann.json token
       clectl() { printf '%s\\n' "$@" >words; }
       pwqgen() { :; }
       ${line}
-      cat words >&3; rm -rf .zfunc .config words user.txt john.env policy.yaml audit.pem`;
+      cat words >&3; rm -rf .zfunc .config words user.txt ann.json token john.env policy.yaml audit.pem`;
     const { code, out, err } = await runBash(["--norc", "-c", `{ ${script}\n} 3>&1`], "");
     deepEqual([code, err], [0, ""], line);
     const words = out.trim().split("\n");
@@ -85,4 +85,15 @@ Deno.test("clectl version prints YAML and JSON", async () => {
   match((await runClectl(["version", "-o", "yaml"])).out, /^version: \d/m);
   equal(typeof JSON.parse((await runClectl(["version", "--json"])).out).version, "string");
   match((await runClectl(["--version"])).out, /^clectl \d/);
+});
+
+Deno.test("the completions for zsh know the words of every command, and options that can be repeated", async () => {
+  const text = await completionScript(program, "zsh");
+  const rows = text.split("\n").filter((line) => line.includes(") _arguments "));
+  equal(rows.length, clectl.commands.length);
+  // _arguments completes no value of an option behind a word that it does not know.
+  for (const row of rows) match(row, /'[1*]:word:[^']+' ;;$/);
+  const get = rows.find((row) => row.includes("('get')")) ?? "";
+  match(get, /'\*-f\+\[.*'\*--field=\[/);
+  match(get, / '-o\+\[/);
 });

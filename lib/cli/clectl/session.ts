@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { KmsError } from "../../base/errors.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { SecretsApi } from "./api/secrets_api.ts";
 import { clientLimits, KeyringClient } from "./connection/client.ts";
-import { chosenServer } from "./contexts/chosen_server.ts";
+import { type ChosenServer, chosenServer } from "./contexts/chosen_server.ts";
 import type { ClectlCall } from "./options.ts";
 import { durationMs } from "./times.ts";
 
@@ -17,19 +18,37 @@ export function requestTimeout({ options }: Pick<ClectlCall, "options">): number
 }
 
 /**
- * Connects to the server of a command for as long as `work` takes. A client certificate that ends soon is renewed first.
+ * Connects to the server of a command for as long as `work` takes. A client certificate or the token of a machine's login
+ * is renewed first if it ends soon.
  *
  * @throws {KmsError} `config` if there is no such context.
  */
 export async function withClient<T>(call: ClectlCall, work: (client: KeyringClient) => Promise<T>): Promise<T> {
   const timeoutMs = requestTimeout(call);
   const chosen = await chosenServer(call.options.context, call.terminal.environment);
-  const { certificate } = chosen.server;
-  const server = certificate === undefined
+  const { context, loginToken } = chosen;
+  refuseWithoutLogin(chosen, call);
+  const server = chosen.server.certificate === undefined
     ? chosen.server
     : await (await import("./login/renewal.ts")).renewed(chosen, call, timeoutMs);
-  using client = new KeyringClient(server, call.terminal.signal, timeoutMs);
+  using lasting = loginToken === undefined || context === undefined
+    ? undefined
+    : await (await import("./login/lasting_token.ts")).lastingToken(context, loginToken, server, call, timeoutMs);
+  const { signal } = call.terminal;
+  using client = new KeyringClient(
+    lasting === undefined ? server : { ...server, token: lasting.token },
+    signal,
+    timeoutMs,
+  );
   return await work(client);
+}
+
+/** @throws {KmsError} `unauthenticated` for a context of a server that wants credentials, and has none. */
+function refuseWithoutLogin({ server, context }: ChosenServer, { program }: ClectlCall): void {
+  const { address, certificate, token } = server;
+  if (address.kind === "socket" || certificate !== undefined || token !== undefined) return;
+  const how = `log in with "${program.name} login ${address.text} --fingerprint HEX"`;
+  throw new KmsError("unauthenticated", `The context "${context}" has no login: ${how}.`);
 }
 
 /** As {@linkcode withClient}, for commands about secrets. */

@@ -90,20 +90,22 @@ function commandRow(command: Command, program: Program): string {
   const action = takesFiles(command)
     ? words === "" ? "_files" : ` _alternative "words:word:(${words})" "files:file:_files"`
     : words === ""
-    ? ""
+    ? " "
     : `(${words})`;
-  const positional = action === "" ? [] : [quoted(`${many ? "*" : "1"}:word:${action}`)];
+  // Without a row for each word, `_arguments` completes no value of an option behind it.
+  const positional = [quoted(`${many || action === " " ? "*" : "1"}:word:${action}`)];
   return ["_arguments", ...optionsOf(command).flatMap((name) => optionSpecs(program.options, name)), ...positional]
     .join(" ");
 }
 
 function optionSpecs(table: OptionTable, name: string): readonly string[] {
-  const { type, short, choices, files, value, summary } = optionRow(table, name);
+  const { type, short, choices, files, value, many, summary } = optionRow(table, name);
+  const repeats = many ? "*" : "";
   const text = `[${summary.replace(/[[\]]/g, "\\$&").replaceAll(":", "\\:")}]`;
   const action = choices === undefined ? (files ? "_files" : "") : `(${choices.join(" ")})`;
   const end = type === "boolean" ? text : `${text}:${value}:${action}`;
-  const long = quoted(`${optionLabel(table, name)}${type === "boolean" ? "" : "="}${end}`);
-  return short === undefined ? [long] : [quoted(`-${short}${type === "boolean" ? "" : "+"}${end}`), long];
+  const long = quoted(`${repeats}${optionLabel(table, name)}${type === "boolean" ? "" : "="}${end}`);
+  return short === undefined ? [long] : [quoted(`${repeats}-${short}${type === "boolean" ? "" : "+"}${end}`), long];
 }
 
 function quoted(text: string): string {

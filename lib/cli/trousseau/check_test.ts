@@ -115,17 +115,17 @@ Deno.test("check() does not warn of addresses in use by a plugin of the same con
     quorum: { state: "held" },
     providers: [{ name: "local", kind: "local", health: "well", message: "", code: "ok", since: 0, version: "1" }],
   });
-  let told: unknown;
-  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => Response.json(told));
+  let answered: unknown;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => Response.json(answered));
   const listen = `127.0.0.1:${server.addr.port}`;
   await using config = await TemporaryConfig.make({ telemetry: { listen, audit: "off" } });
   const warned = async () => (await config.run("check")).out.includes(listen);
   const seen: boolean[] = [];
   for (const socket of [`${config.folder}/kms.sock`, undefined, "/run/other/kms.sock"]) {
-    told = answer(socket);
+    answered = answer(socket);
     seen.push(await warned());
   }
-  told = { ...answer(undefined), providers: [] };
+  answered = { ...answer(undefined), providers: [] };
   seen.push(await warned());
   deepEqual(seen, [false, false, true, true]);
 });

@@ -34,7 +34,7 @@ export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus>
   const { options, terminal } = call;
   checkTogether(call);
   const socket = await configuredSocket(call);
-  const asked: FileInputs = {
+  const inputs: FileInputs = {
     subject: subjectOfSocket(socket),
     resources: options.resources === undefined ? undefined : resourceList(options.resources),
     name: providerName(options.name ?? encryptionDefaults.name),
@@ -42,8 +42,8 @@ export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus>
     socketPath: socket.path,
   };
   const { text, notes } = options.from === undefined || options.stage === undefined
-    ? await firstFile(asked, call)
-    : await stageFile(asked, options.from, options.stage, call);
+    ? await firstFile(inputs, call)
+    : await stageFile(inputs, options.from, options.stage, call);
   terminal.stdout.write(text);
   for (const note of notes) line(terminal.stderr, `trousseau: ${note}`);
   return exitCodes.ok.status;
@@ -55,29 +55,29 @@ interface Output {
   readonly notes: readonly string[];
 }
 
-async function firstFile({ resources: given, ...asked }: FileInputs, call: TrousseauCall): Promise<Output> {
+async function firstFile({ resources: given, ...inputs }: FileInputs, call: TrousseauCall): Promise<Output> {
   const resources = given ?? encryptionDefaults.resources;
   const notes = resourceWarnings(resources, await cluster(call));
   const identity = call.options.identity ?? encryptionDefaults.identity;
-  return { text: encryptionConfiguration({ ...asked, resources, identity, steps: true, notes }), notes };
+  return { text: encryptionConfiguration({ ...inputs, resources, identity, steps: true, notes }), notes };
 }
 
-async function stageFile(asked: FileInputs, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
+async function stageFile(inputs: FileInputs, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
   // The file can contain keys of other providers.
   const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
   const request: StageRequest = {
     stage,
-    name: asked.name,
-    socketPath: asked.socketPath,
-    apiVersion: asked.kmsVersion === "v2" ? "v2" : "v1",
-    ...(asked.resources === undefined ? {} : { resources: asked.resources }),
+    name: inputs.name,
+    socketPath: inputs.socketPath,
+    apiVersion: inputs.kmsVersion === "v2" ? "v2" : "v1",
+    ...(inputs.resources === undefined ? {} : { resources: inputs.resources }),
   };
   const { entries, notes } = staged(file, request);
   const written = entries.flatMap(({ kms, resources }) => kms === undefined ? [] : [{ name: kms, resources }]);
   const warnings = resourceWarnings(written.flatMap(({ resources }) => resources), await cluster(call));
   const all = [...file.doubts, ...notes, ...warnings];
-  const body = rewritten(withoutCommentBlock(old), entries.map((entry) => planned(entry, asked)));
+  const body = rewritten(withoutCommentBlock(old), entries.map((entry) => planned(entry, inputs)));
   const holdsKeys = keepsKeys(file, entries) || mayHoldKeys(commentsOf(body));
   if (holdsKeys && call.terminal.stdout.isTerminal) {
     throw new UsageError(
@@ -87,14 +87,14 @@ async function stageFile(asked: FileInputs, path: string, stage: Stage, call: Tr
     );
   }
   const shown = written.map(({ name, resources }) => ({ name, resources: resources.map(printable) }));
-  const comments = stageSteps({ ...asked, stage, holdsKeys, written: shown, notes: all });
-  return { text: `${commentBlock(comments, asked.subject).join("\n")}\n${body}`, notes: all };
+  const comments = stageSteps({ ...inputs, stage, holdsKeys, written: shown, notes: all });
+  return { text: `${commentBlock(comments, inputs.subject).join("\n")}\n${body}`, notes: all };
 }
 
-function planned({ from, resources, providers }: StagedEntry, asked: FileInputs): PlannedEntry {
+function planned({ from, resources, providers }: StagedEntry, inputs: FileInputs): PlannedEntry {
   const written = providers.map((one) => {
     if (typeof one === "number") return one;
-    return one === "identity" ? "identity: {}" : kmsProvider({ ...asked, name: one.kms }).join("\n");
+    return one === "identity" ? "identity: {}" : kmsProvider({ ...inputs, name: one.kms }).join("\n");
   });
   return from === undefined ? { resources, providers: written } : { from, providers: written };
 }

@@ -43,11 +43,11 @@ Deno.test("encryptionConfiguration() puts identity at the requested position", (
 });
 
 Deno.test("encryptionConfiguration() explains how each resource is rewritten, and omits it without steps", () => {
-  const asked = { ...encryptionDefaults, socketPath, resources: ["secrets", "widgets.example.com", "*.apps"] };
-  const text = encryptionConfiguration(asked);
+  const options = { ...encryptionDefaults, socketPath, resources: ["secrets", "widgets.example.com", "*.apps"] };
+  const text = encryptionConfiguration(options);
   ok(text.includes("kubectl get widgets.example.com --all-namespaces -o json | kubectl replace -f -"));
   ok(!text.includes("kubectl get *.apps"));
-  equal(encryptionConfiguration({ ...asked, steps: false }).includes("#"), false);
+  equal(encryptionConfiguration({ ...options, steps: false }).includes("#"), false);
 });
 
 Deno.test("encryptionConfiguration() keeps any name and any path unchanged", () => {

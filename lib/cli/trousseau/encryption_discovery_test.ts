@@ -40,9 +40,9 @@ const documents: Readonly<Record<string, unknown>> = {
 async function withServer(work: (server: Served) => Promise<void>): Promise<void> {
   const authority = new Authority();
   const own = authority.issue({ commonName: "server", names: ["127.0.0.1"] });
-  const asked: string[] = [];
+  const requests: string[] = [];
   const answer = (request: IncomingMessage): [number, unknown] => {
-    asked.push(`${request.url}`);
+    requests.push(`${request.url}`);
     const known = (request.socket as TLSSocket).authorized ||
       request.headers.authorization === "Bearer t0ken-of-the-test";
     if (!known) return [request.headers.authorization === "Bearer denied" ? 403 : 401, {}];
@@ -59,7 +59,7 @@ async function withServer(work: (server: Served) => Promise<void>): Promise<void
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   try {
-    await work({ address: `https://127.0.0.1:${port}`, authority, asked });
+    await work({ address: `https://127.0.0.1:${port}`, authority, requests });
   } finally {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
@@ -70,7 +70,7 @@ async function withServer(work: (server: Served) => Promise<void>): Promise<void
 interface Served {
   readonly address: string;
   readonly authority: Authority;
-  readonly asked: readonly string[];
+  readonly requests: readonly string[];
 }
 
 function base64(text: string): string {
@@ -98,7 +98,7 @@ async function discover(text: string, files: Readonly<Record<string, string>> = 
 }
 
 Deno.test("discoverResources() sends a token, under a path, and returns the stored resources", async () => {
-  await withServer(async ({ address, authority, asked }) => {
+  await withServer(async ({ address, authority, requests }) => {
     const cluster = { server: `${address}/prefix/`, "certificate-authority-data": base64(authority.certificate) };
     const found = await discover(kubeconfig(cluster, { token: "t0ken-of-the-test" }));
     deepEqual(Object.fromEntries(found?.table ?? []), {
@@ -107,7 +107,7 @@ Deno.test("discoverResources() sends a token, under a path, and returns the stor
       "example.com": ["widgets", "gadgets"],
     });
     deepEqual([...found?.silent ?? []], ["metrics.k8s.io"]);
-    equal(asked.every((path) => path.startsWith("/prefix/api")), true, asked.join());
+    equal(requests.every((path) => path.startsWith("/prefix/api")), true, requests.join());
   });
 });
 

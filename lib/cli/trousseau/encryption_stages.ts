@@ -147,15 +147,15 @@ class Names {
 
 /** Whether an entry is requested. */
 function isTaken({ resources, providers }: EncryptionEntry, index: number, request: StageRequest): boolean {
-  const { resources: asked } = request;
+  const { resources: requested } = request;
   const isOpen = providers.every(({ kind }) => kind === "identity");
-  if (asked === undefined) return !isOpen;
-  const named = resources.filter((one) => asked.some((name) => sameResource(name, one)));
+  if (requested === undefined) return !isOpen;
+  const named = resources.filter((one) => requested.some((name) => sameResource(name, one)));
   // An entry with identity alone excludes resources from a wildcard deliberately: it is changed only if it is requested
   // by its own name.
   const met = isOpen
     ? named
-    : resources.filter((one) => named.includes(one) || asked.some((name) => covers(name, one)));
+    : resources.filter((one) => named.includes(one) || requested.some((name) => covers(name, one)));
   if (met.length === 0 || met.length === resources.length) return met.length > 0;
   const missing = resources.filter((one) => !met.includes(one)).map(printable).join(", ");
   throw usage(
@@ -181,8 +181,8 @@ function refuseRepeated({ entries }: EncryptionFile, taken: readonly boolean[]):
 }
 
 /** The requested resources that no entry lists. */
-function unlisted({ entries }: EncryptionFile, { resources: asked = [] }: StageRequest): string[] {
-  const added = asked.filter((name) =>
+function unlisted({ entries }: EncryptionFile, { resources: requested = [] }: StageRequest): string[] {
+  const added = requested.filter((name) =>
     !entries.some(({ resources }) => resources.some((one) => sameResource(one, name)))
   );
   for (const name of added) {

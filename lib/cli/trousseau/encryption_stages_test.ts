@@ -35,10 +35,10 @@ function word(provider: EncryptionProvider | undefined): string {
 
 function run(
   entries: readonly Entry[],
-  asked: Partial<StageRequest> = {},
+  changes: Partial<StageRequest> = {},
 ): { lists: string[][]; notes: Staged["notes"] } {
   const file = fileOf(entries);
-  const { entries: found, notes } = staged(file, { ...request, ...asked });
+  const { entries: found, notes } = staged(file, { ...request, ...changes });
   const lists = found.map(({ from, providers, resources }) => [
     resources.join(" "),
     providers.map((one) => {
@@ -52,7 +52,7 @@ function run(
 const shapes: readonly {
   readonly what: string;
   readonly from: readonly Entry[];
-  readonly asked?: Partial<StageRequest>;
+  readonly changes?: Partial<StageRequest>;
   readonly read?: readonly Entry[];
   readonly write: readonly Entry[];
   readonly final: readonly Entry[];
@@ -130,7 +130,7 @@ const shapes: readonly {
   {
     what: "resources that the file does not list",
     from: [["secrets", "aescbc identity"]],
-    asked: { resources: ["secrets", "configmaps", "*.apps"] },
+    changes: { resources: ["secrets", "configmaps", "*.apps"] },
     read: [["secrets", "aescbc +kms:trousseau identity"], ["configmaps *.apps", "identity +kms:trousseau-2"]],
     write: [["secrets", "+kms:trousseau aescbc identity"], ["configmaps *.apps", "+kms:trousseau-2 identity"]],
     final: [["secrets", "+kms:trousseau"], ["configmaps *.apps", "+kms:trousseau-2"]],
@@ -138,7 +138,7 @@ const shapes: readonly {
   {
     what: "some entries only, and an exception by its own name",
     from: [["events", "identity"], ["secrets", "aescbc"], ["configmaps", "aescbc"]],
-    asked: { resources: ["events", "configmaps"] },
+    changes: { resources: ["events", "configmaps"] },
     read: [
       ["events", "identity +kms:trousseau"],
       ["secrets", "aescbc"],
@@ -154,25 +154,25 @@ const shapes: readonly {
   {
     what: "a wildcard over listed entries, which leaves an exception alone",
     from: [["events", "identity"], ["secrets", "aescbc"]],
-    asked: { resources: ["*.*"] },
+    changes: { resources: ["*.*"] },
     read: [["events", "identity"], ["secrets", "aescbc +kms:trousseau"], ["*.*", "identity +kms:trousseau-2"]],
     write: [["events", "identity"], ["secrets", "+kms:trousseau aescbc"], ["*.*", "+kms:trousseau-2 identity"]],
     final: [["events", "identity"], ["secrets", "+kms:trousseau"], ["*.*", "+kms:trousseau-2"]],
   },
 ];
 
-for (const { what, from, asked, ...stages } of shapes) {
+for (const { what, from, changes, ...stages } of shapes) {
   for (const stage of ["read", "write", "final"] as const) {
     const expected = stages[stage];
     if (expected === undefined) continue;
-    Deno.test(`staged() ${stage} of ${what}`, () => deepEqual(run(from, { ...asked, stage }).lists, expected));
+    Deno.test(`staged() ${stage} of ${what}`, () => deepEqual(run(from, { ...changes, stage }).lists, expected));
   }
 }
 
 const refused: readonly {
   readonly what: string;
   readonly from: readonly Entry[];
-  readonly asked?: Partial<StageRequest>;
+  readonly changes?: Partial<StageRequest>;
   readonly complaint: RegExp;
 }[] = [
   {
@@ -189,13 +189,13 @@ const refused: readonly {
   {
     what: "a part of an entry",
     from: [["secrets configmaps", "aescbc"]],
-    asked: { resources: ["secrets"] },
+    changes: { resources: ["secrets"] },
     complaint: /secrets of resources\[0\] and not configmaps/,
   },
   {
     what: "a resource that a wildcard of the file covers",
     from: [["*.*", "aescbc"]],
-    asked: { resources: ["secrets"] },
+    changes: { resources: ["secrets"] },
     complaint: /secrets, which resources\[0\] covers by \*\.\*/,
   },
   {
@@ -210,12 +210,12 @@ const refused: readonly {
   },
 ];
 
-for (const { what, from, asked, complaint } of refused) {
-  Deno.test(`staged() refuses ${what}`, () => throws(() => run(from, asked), complaint));
+for (const { what, from, changes, complaint } of refused) {
+  Deno.test(`staged() refuses ${what}`, () => throws(() => run(from, changes), complaint));
 }
 
 Deno.test("staged() notes facts that are easily overlooked", () => {
-  const all = (from: readonly Entry[], asked: Partial<StageRequest> = {}) => run(from, asked).notes.join("\n");
+  const all = (from: readonly Entry[], changes: Partial<StageRequest> = {}) => run(from, changes).notes.join("\n");
   match(
     all([["events", "identity"], ["secrets", "aescbc"]]),
     /^resources\[0\] \(events\) has identity alone.*--resources/,

@@ -46,8 +46,8 @@ export function planKeyId(
   const announced = history.at(-1);
   const members = config.providers.map(({ name, formerly, settings: { kind } }) => {
     const known = state?.providers.find((former) => former.kind === kind && [name, ...formerly].includes(former.name));
-    const told = live.get(name);
-    const key = told === undefined ? known?.state : countedKey({ name, kind }, state, told);
+    const current = live.get(name);
+    const key = current === undefined ? known?.state : countedKey({ name, kind }, state, current);
     return { name, kind, version: key?.version ?? unseenVersion };
   });
   const freshEpoch = Math.max(config.keyEpoch, ...history.map(({ keyEpoch }) => keyEpoch)) + 1;

@@ -18,7 +18,7 @@ import type { TrousseauCall } from "./terminal.ts";
 /** Wraps the store keys anew by the providers as they are configured now. */
 export async function keyringRewrap(call: TrousseauCall): Promise<ExitStatus> {
   const keys = await withKeyringStore(call, "Wrapping the store keys", ({ store, signal }) => rewrap(store, signal));
-  return told(call, { keys }, [`${keys} store keys are wrapped by the providers of this configuration.`]);
+  return printed(call, { keys }, [`${keys} store keys are wrapped by the providers of this configuration.`]);
 }
 
 /** Seals every record anew under new store keys. */
@@ -34,7 +34,7 @@ export async function keyringReseal(call: TrousseauCall): Promise<ExitStatus> {
           progress.update(`Sealing every record anew: ${resealed} done, now in table ${table}`),
       }),
   );
-  return told(call, { resealed: done.resealed, skipped: done.skipped }, [
+  return printed(call, { resealed: done.resealed, skipped: done.skipped }, [
     `${done.resealed} records are sealed under new store keys.`,
     ...(done.skipped === 0 ? [] : [`${done.skipped} rows belong to nothing and cannot be opened any more.`]),
     "Backups and the history of etcd still open under the old keys: remove those that you do not need.",
@@ -49,7 +49,7 @@ export async function keyringReindex(call: TrousseauCall): Promise<ExitStatus> {
     ({ store, progress, signal }) =>
       reindex(store, { signal, onProgress: (moved) => progress.update(`Moving the index: ${moved} rows`) }),
   );
-  return told(call, { rows }, [`${rows} rows of the index are under a new key.`]);
+  return printed(call, { rows }, [`${rows} rows of the index are under a new key.`]);
 }
 
 /** Opens every record and compares the parts of the store with each other. */
@@ -64,7 +64,7 @@ export async function keyringVerify(call: TrousseauCall): Promise<ExitStatus> {
       }),
   );
   const { secrets, values, problems, problemCount } = report;
-  told(call, report, [
+  printed(call, report, [
     `${secrets} secrets with ${values} values were opened; ${problemCount === 0 ? "all is sound." : "problems:"}`,
     ...problems.map((problem) => `  ${problem}`),
     ...(problemCount > problems.length ? [`  and ${problemCount - problems.length} more.`] : []),
@@ -79,13 +79,13 @@ export async function keyringCaRotate(call: TrousseauCall): Promise<ExitStatus> 
     return await new CertificateAuthority({ store, clock: systemClock }).rotate(signal);
   });
   const authorities = bundle.split("-----BEGIN CERTIFICATE-----").length - 1;
-  return told(call, { authorities, bundle }, [
+  return printed(call, { authorities, bundle }, [
     `A new certificate authority signs from now on; ${authorities} are trusted. The one before it is trusted for 90 days:`,
     "in that time each client that connects learns the new one with its next certificate.",
   ]);
 }
 
-function told(call: TrousseauCall, document: unknown, lines: readonly string[]): ExitStatus {
+function printed(call: TrousseauCall, document: unknown, lines: readonly string[]): ExitStatus {
   const { options, terminal: { stdout } } = call;
   if (options.json) json(stdout, document);
   else for (const text of lines) line(stdout, text);

@@ -97,14 +97,14 @@ function versionTable(
   colour: boolean,
 ): string {
   const configured = [...members, ...retired].map(({ name }) => name);
-  const gone = (state?.providers ?? []).filter(({ name }) => !configured.includes(name));
+  const unconfigured = (state?.providers ?? []).filter(({ name }) => !configured.includes(name));
   const rows: (readonly Cell[])[] = [
     ...members.map(({ name, kind, version }) => {
       const isAnnounced = announced?.members.some((m) => m.name === name && m.kind === kind && m.version === version);
       return [name, kind, version, isAnnounced ? "in the announced key ID" : "not in the announced key ID"];
     }),
     ...retired.map(({ name, settings: { kind } }) => [name, kind, "", "retired"]),
-    ...gone.map(({ name, kind, state: { version } }) => [name, kind, version, "not in the configuration"]),
+    ...unconfigured.map(({ name, kind, state: { version } }) => [name, kind, version, "not in the configuration"]),
   ];
   return table(["Provider", "Kind", "Version", ""], rows, colour);
 }

@@ -141,18 +141,18 @@ Deno.test("probe() exits 69 if no server listens", async () => {
 });
 
 Deno.test("probe(--wait) waits for Status to be ok", async () => {
-  let asked = 0;
+  let requests = 0;
   const slow: Handlers<V2Rpcs> = {
     ...v2,
     Status() {
-      asked++;
-      if (asked === 1) throw new KmsError("unreachable", "No key ID is known yet.");
-      return { version: "v2", healthz: asked === 2 ? "not yet" : "ok", key_id: "k1" };
+      requests++;
+      if (requests === 1) throw new KmsError("unreachable", "No key ID is known yet.");
+      return { version: "v2", healthz: requests === 2 ? "not yet" : "ok", key_id: "k1" };
     },
   };
   const { status } = await probed({ v2: slow }, "--wait", "--timeout", "30s");
   equal(status, 0);
-  ok(asked >= 4, "three tries to wait and one to probe");
+  ok(requests >= 4, "three tries to wait and one to probe");
 });
 
 Deno.test("probe(--wait) stops after the timeout and reports the reason", async () => {

@@ -19,7 +19,7 @@ import { line } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /** The number of characters that are asked for again. */
-const askedCharacters = 10;
+const confirmedCharacters = 10;
 
 /** Bytes: a key with spaces has about 90. */
 const maxInput = 1024;
@@ -49,13 +49,13 @@ export async function recoveryNew(call: TrousseauCall, input: Input = processInp
   line(stdout, `  ${text}`);
   line(stdout);
   using typed = await readSecret(input, {
-    prompt: `Type its last ${askedCharacters} characters from the paper: `,
+    prompt: `Type its last ${confirmedCharacters} characters from the paper: `,
     stderr,
     maxBytes: maxInput,
     signal,
   });
   const given = (exactText(typed.bytes) ?? "").replace(/\s/g, "").toUpperCase();
-  if (given !== text.replaceAll(" ", "").slice(-askedCharacters)) {
+  if (given !== text.replaceAll(" ", "").slice(-confirmedCharacters)) {
     throw new KmsError(
       "cancelled",
       "These are not the last characters of the key: nothing was made. Begin again, and compare each group.",

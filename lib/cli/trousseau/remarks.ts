@@ -53,7 +53,7 @@ export async function remarksOf(
   provider: Provider,
   versions: readonly string[],
   signal: AbortSignal,
-  failure: "told" | "hidden" = "told",
+  failure: "shown" | "hidden" = "shown",
 ): Promise<readonly string[]> {
   using limit = deadline(lookMs, signal);
   try {

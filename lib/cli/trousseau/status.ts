@@ -94,13 +94,13 @@ async function lookAt(
   log: CommandLog,
   onAbsent: (absent: string) => void = () => {},
 ): Promise<Look> {
-  const asked = await askPlugin(config, signal);
-  if (!("absent" in asked)) {
-    log.debug("The plugin has told its status over HTTP.");
-    return { source: "http", found: asked.found };
+  const response = await askPlugin(config, signal);
+  if (!("absent" in response)) {
+    log.debug("The plugin has answered over HTTP.");
+    return { source: "http", found: response.found };
   }
   if (signal.aborted) throw abortError(signal, "ask for the status");
-  const { absent } = asked;
+  const { absent } = response;
   onAbsent(absent);
   log.debug(`${absent}: asking the socket.`, { socket: config.socket.path });
   await using client = dialKms(config.socket.path);
@@ -193,16 +193,16 @@ function announcedLines({ keyId, announcedAt, firstEncryptAt }: StatusDocument, 
 }
 
 /** A time in UTC as in logs: `18:03:12`, with the date if it is at least a day ago. */
-function timeOfDay(told: string, now: number): string {
-  const wall = at(told);
+function timeOfDay(timestamp: string, now: number): string {
+  const wall = at(timestamp);
   const [day, time] = rfc3339(wall)?.slice(0, 19).split("T") ?? [];
   if (day === undefined || time === undefined) return "?";
   return Math.abs(now - wall) < 86_400_000 ? time : `${day} ${time}`;
 }
 
 /** Milliseconds since the epoch; `NaN` for an invalid time. */
-function at(told: string | null | undefined): number {
-  return Date.parse(told ?? "");
+function at(timestamp: string | null | undefined): number {
+  return Date.parse(timestamp ?? "");
 }
 
 /** The present result of an Encrypt. A data key that was wrapped earlier does not hide a KMS that refuses. */

@@ -21,7 +21,7 @@ const text = z.string();
 /** RFC 3339; versions up to 0.1.0 use milliseconds since the epoch. */
 const time = z.pipe(
   z.union([z.number(), z.string()]),
-  z.transform((told: number | string) => typeof told === "number" ? rfc3339(told) ?? "?" : told),
+  z.transform((time: number | string) => typeof time === "number" ? rfc3339(time) ?? "?" : time),
 );
 
 const retired = {

@@ -23,7 +23,7 @@ const well: ProviderStatus = {
   lacksWrapSince: undefined,
 };
 
-const sick: ProviderStatus = {
+const unhealthy: ProviderStatus = {
   ...well,
   name: "vault-us",
   health: "sick",
@@ -40,7 +40,7 @@ const good: ServiceStatus = {
   message: "",
   quorum: { state: "held" },
   needed: 1,
-  providers: [well, sick],
+  providers: [well, unhealthy],
   retired: [],
   wrapOnly: [],
   canEncrypt: true,
@@ -48,7 +48,7 @@ const good: ServiceStatus = {
 };
 
 /** Runs `status` with an HTTP server that gives this response, and without a socket. */
-async function asked(answer: () => Response, ...words: string[]) {
+async function statusFor(answer: () => Response, ...words: string[]) {
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   await using config = await TemporaryConfig.make({
     telemetry: { listen: `127.0.0.1:${server.addr.port}`, audit: "off" },
@@ -57,7 +57,7 @@ async function asked(answer: () => Response, ...words: string[]) {
 }
 
 Deno.test("status() shows the plugin's status over HTTP", async () => {
-  const { status, out, err } = await asked(() => Response.json(good));
+  const { status, out, err } = await statusFor(() => Response.json(good));
   equal(status, 0);
   equal(err, "");
   match(out, /^Configuration: \/\S+\/trousseau\.yaml; plugin: unix:\/\/\/\S+\/kms\.sock\nKey ID: {2}t1-1$/m);
@@ -67,23 +67,23 @@ Deno.test("status() shows the plugin's status over HTTP", async () => {
 });
 
 /** A status in the form of the plugin: its times are RFC 3339. */
-function told(status: ServiceStatus): unknown {
+function wireForm(status: ServiceStatus): unknown {
   const time = (key: string, value: unknown) =>
     typeof value === "number" && /^since$|At$|Since$/.test(key) ? new Date(value).toISOString() : value;
   return JSON.parse(JSON.stringify(status, time));
 }
 
 Deno.test("status(--json) prints the whole document, with times in RFC 3339", async () => {
-  for (const answer of [good, told(good)]) {
-    const { out } = await asked(() => Response.json(answer), "--json");
+  for (const answer of [good, wireForm(good)]) {
+    const { out } = await statusFor(() => Response.json(answer), "--json");
     deepEqual(JSON.parse(out).providers[0].lastGoodAt, "1970-01-01T00:00:00.000Z");
     const { file: _file, socket: _socket, ...rest } = JSON.parse(out);
-    deepEqual(rest, { source: "http", ...(told(good) as object) });
+    deepEqual(rest, { source: "http", ...(wireForm(good) as object) });
   }
 });
 
 Deno.test("status(--json) names the configuration and the socket", async () => {
-  const { out } = await asked(() => Response.json(good), "--json");
+  const { out } = await statusFor(() => Response.json(good), "--json");
   const { file, socket } = JSON.parse(out);
   deepEqual([file, socket].map((path) => path.replace(/^.*\//, "")), ["trousseau.yaml", "kms.sock"]);
 });
@@ -97,7 +97,7 @@ const ends = [
 
 for (const [expected, answer] of ends) {
   Deno.test(`status() exits ${expected} for ${JSON.stringify(answer).slice(0, 60)}`, async () => {
-    equal((await asked(() => Response.json(answer))).status, expected);
+    equal((await statusFor(() => Response.json(answer))).status, expected);
   });
 }
 
@@ -110,7 +110,7 @@ const strangers: readonly (readonly [string, () => Response])[] = [
 
 for (const [what, answer] of strangers) {
   Deno.test(`status() does not accept ${what} as Trousseau, and uses the socket`, async () => {
-    const { status, out, err } = await asked(answer);
+    const { status, out, err } = await statusFor(answer);
     equal(status, 69);
     match(out, /^Configuration: \/\S+\/trousseau\.yaml; plugin: unix:\/\/\/\S+\/kms\.sock\n$/);
     match(
@@ -121,7 +121,7 @@ for (const [what, answer] of strangers) {
 }
 
 Deno.test("status() does not accept another plugin's status, and uses the socket", async () => {
-  const { status, out, err } = await asked(() => Response.json({ ...good, socket: "/run/other/kms.sock" }));
+  const { status, out, err } = await statusFor(() => Response.json({ ...good, socket: "/run/other/kms.sock" }));
   equal(status, 69);
   match(out, /^Configuration: \S+; plugin: unix:\/\/\S+\n$/, "nothing of the other plugin's");
   match(
@@ -159,15 +159,15 @@ Deno.test("status() shows a retired provider as such, and counts it in no quorum
     name: "vault-old",
     health: "unknown" as const,
   };
-  const { status, out } = await asked(() =>
+  const { status, out } = await statusFor(() =>
     Response.json({ ...good, retired: [{ ...old, message: "not asked yet" }] })
   );
   equal(status, 0);
   match(out, /^Quorum: {2}held, 1 of 2 are needed$/m);
   match(out, /^vault-old +vault-transit +unknown .* retired$/m);
   equal(out.includes("not asked yet"), false);
-  const sickOld = { ...old, health: "sick", message: "Cannot unwrap: away." };
-  match((await asked(() => Response.json({ ...good, retired: [sickOld] }))).out, /^Cannot unwrap: away\.$/m);
+  const unhealthyOld = { ...old, health: "sick", message: "Cannot unwrap: away." };
+  match((await statusFor(() => Response.json({ ...good, retired: [unhealthyOld] }))).out, /^Cannot unwrap: away\.$/m);
 });
 
 Deno.test("status() shows the versions that cannot unwrap, and exits 77 if stored data is unreadable because of it", async () => {
@@ -182,17 +182,17 @@ Deno.test("status() shows the versions that cannot unwrap, and exits 77 if store
     testedAt: state === "not_tested" ? undefined : 0,
   });
   const old = [sealed("1@a", "refused", false), sealed("2@b", "opens", true), sealed("0@z", "not_tested", false)];
-  const { status, out } = await asked(() => Response.json({ ...good, sealedVersions: old }));
+  const { status, out } = await statusFor(() => Response.json({ ...good, sealedVersions: old }));
   equal(status, 0, "what was rewritten may be retired");
   const gone = [sealed(well.version, "refused", true), sealed("0@lost", "refused", true)];
-  const told = (await asked(() => Response.json({ ...good, sealedVersions: gone }))).out;
-  match(told, new RegExp(`^vault-eu@${well.version} \\(in the announced key ID\\) cannot be opened`, "m"));
-  match(told, /^vault-eu@0@lost \(lost while it was in the announced key ID\) cannot be opened/m);
+  const output = (await statusFor(() => Response.json({ ...good, sealedVersions: gone }))).out;
+  match(output, new RegExp(`^vault-eu@${well.version} \\(in the announced key ID\\) cannot be opened`, "m"));
+  match(output, /^vault-eu@0@lost \(lost while it was in the announced key ID\) cannot be opened/m);
   match(out, /^Sealed with before: 1 of 3 versions open; not tested: vault-eu@0@z$/m);
   match(out, /^vault-eu@1@a cannot be opened, tried \d+ d ago: Vault has retired it\.$/m);
   const now = [sealed("2@b", "refused", true)];
   const unreadable = "What this node has sealed cannot be opened again. Vault has retired it.";
-  const lost = await asked(() => Response.json({ ...good, sealedVersions: now, unreadable }));
+  const lost = await statusFor(() => Response.json({ ...good, sealedVersions: now, unreadable }));
   equal(lost.status, 77);
   match(
     lost.out,
@@ -234,7 +234,7 @@ Deno.test("asText() does not report Encrypt as ready while a KMS refuses, and na
 Deno.test("asText() shows a state folder and an audit stream that cannot be written", () => {
   const message = "Cannot write to the state folder /state: the disk is full.";
   const stateFolder = { writable: false, since: at("18:06:00"), message };
-  const text = textOf(told({ ...good, stateFolder } as ServiceStatus));
+  const text = textOf(wireForm({ ...good, stateFolder } as ServiceStatus));
   match(text, /^State: {3}Cannot write to the state folder \/state: the disk is full\. \(for 4 min\)$/m);
   match(textOf({ ...good, telemetry: "3 audit lines were lost." }), /^Audit: {3}3 audit lines were lost\.$/m);
   equal(/^(State|Audit):/m.test(textOf({ ...good, telemetry: "", stateFolder: null })), false);
@@ -256,7 +256,11 @@ Deno.test("asText() shows when the key ID was announced and first used by an API
   match(old, /announced 2026-11-03 18:03:12, first Encrypt under it 2026-11-03 18:03:41 \(UTC\)/);
   equal(textOf(good).includes("announced"), false, "of a plugin that does not tell");
   match(textOf({ ...found, announcedAt: 1e300 }), /announced \?,/);
-  equal(textOf(told({ ...found, firstEncryptAt: at("18:03:41") })), textOf(found), "RFC 3339 and milliseconds alike");
+  equal(
+    textOf(wireForm({ ...found, firstEncryptAt: at("18:03:41") })),
+    textOf(found),
+    "RFC 3339 and milliseconds alike",
+  );
 });
 
 const refused = [{ code: "key_unknown", message: "No such key.", envelopes: 3, since: at("18:08:00"), lastAt: 0 }];
@@ -267,8 +271,10 @@ Deno.test("status() shows refused Decrypts, and exits 77 if stored data cannot b
     textOf({ ...good, decrypts }),
     /^Decrypt: 3 envelopes refused in the last 5 minutes, since 2 min: No such key\. \(key_unknown\)$/m,
   );
-  equal((await asked(() => Response.json({ ...good, decrypts }))).status, 0, "some refusals are no sign");
-  const { status, out } = await asked(() => Response.json({ ...good, decrypts, unreadable: "Nothing can be read." }));
+  equal((await statusFor(() => Response.json({ ...good, decrypts }))).status, 0, "some refusals are no sign");
+  const { status, out } = await statusFor(() =>
+    Response.json({ ...good, decrypts, unreadable: "Nothing can be read." })
+  );
   equal(status, 77);
   match(out, /^Decrypt: Nothing can be read\.$/m);
   equal(textOf(good).includes("Decrypt:"), false);
@@ -285,8 +291,8 @@ Deno.test("status() without a configuration uses the socket if the stored addres
 
 /** Watches a plugin with these HTTP responses, until it has been shown as often as there are responses. */
 async function watched(answers: readonly (() => Response)[], isTerminal: boolean, ...words: string[]) {
-  let asked = 0;
-  const answer = () => (answers[asked++] ?? answers.at(-1))?.() ?? new Response();
+  let requests = 0;
+  const answer = () => (answers[requests++] ?? answers.at(-1))?.() ?? new Response();
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   await using config = await TemporaryConfig.make({
     telemetry: { listen: `127.0.0.1:${server.addr.port}`, audit: "off" },
@@ -302,7 +308,7 @@ async function watched(answers: readonly (() => Response)[], isTerminal: boolean
     },
   };
   const status = await run(["status", "-c", config.file, ...words], trousseau, { ...terminal, stdout });
-  return { status, shown, err: terminal.err(), asked };
+  return { status, shown, err: terminal.err(), requests };
 }
 
 Deno.test("status(--watch --json) prints one document a line, also without a response, and exits with the last status", async () => {
@@ -318,8 +324,8 @@ Deno.test("status(--watch --json) prints one document a line, also without a res
 
 Deno.test("status(-w) overwrites a terminal, explains how to end it, and sends one request at a time", async () => {
   const answers = [() => Response.json(good), () => Response.json({ ...good, quorum: lost })];
-  const { status, shown, err, asked } = await watched(answers, true, "-w", "--interval", "1s");
-  deepEqual([status, err, asked], [69, "", 2]);
+  const { status, shown, err, requests } = await watched(answers, true, "-w", "--interval", "1s");
+  deepEqual([status, err, requests], [69, "", 2]);
   equal(shown[0], "\x1b[2J");
   for (const text of shown.slice(1).map((one) => one.replaceAll("\x1b", "ESC"))) {
     match(text, /^ESC\[HConfiguration: /);
@@ -337,16 +343,16 @@ Deno.test("status(-w) prints the tables below each other if stdout is not a term
 });
 
 Deno.test("status(--json) prints a document if there is no response", async () => {
-  const { status, out } = await asked(() => new Response("<html>"), "--json");
+  const { status, out } = await statusFor(() => new Response("<html>"), "--json");
   equal(status, 69);
   const { ok, error } = JSON.parse(out);
   deepEqual([ok, error.code], [false, "unreachable"]);
 });
 
 Deno.test("status(-v) reports on stderr the addresses of its requests", async () => {
-  const { out, err } = await asked(() => Response.json(good), "-v", "--json");
+  const { out, err } = await statusFor(() => Response.json(good), "-v", "--json");
   equal(JSON.parse(out).source, "http");
-  match(err, /DEBUG The plugin has told its status over HTTP\./);
+  match(err, /DEBUG The plugin has answered over HTTP\./);
 });
 
 Deno.test("status() and probe query the plugin even if others may write a credential file", async () => {
@@ -369,7 +375,7 @@ Deno.test("status() shows providers that only wrap, and warns of a loaded recove
   const { lacksWrapSince: _lacks, version: _version, ...health } = well;
   const safe = { ...health, name: "safe", kind: "recovery" };
   const warning = "A recovery key is loaded: rewrite everything.";
-  const { status, out } = await asked(() => Response.json({ ...good, wrapOnly: [safe], recoveryKey: warning }));
+  const { status, out } = await statusFor(() => Response.json({ ...good, wrapOnly: [safe], recoveryKey: warning }));
   equal(status, 0);
   match(out, /^safe +recovery +well .* wrap only$/m);
   match(out, /^Warning: A recovery key is loaded: rewrite everything\.$/m);

@@ -8,7 +8,12 @@ import { KmsError } from "../../../base/errors.ts";
 import { whyUnopened } from "../../../base/file_failures.ts";
 import type { ChainPosition } from "../../../api/keyring/audit_format.ts";
 import type { AuditFile } from "../../../api/keyring/audit_lines.ts";
-import { auditPublicKey, verifyAudit } from "../../../api/keyring/audit_verify.ts";
+import {
+  auditKeyFingerprint,
+  auditPublicKey,
+  type AuditReport,
+  verifyAudit,
+} from "../../../api/keyring/audit_verify.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
@@ -28,17 +33,28 @@ export async function auditVerify(call: ClectlCall): Promise<ExitStatus> {
   }
   const key = auditPublicKey(utf8Text(await fileBytes(options.key, maxKeyBytes)) ?? "");
   const report = await verifyAudit(positionals.map(auditFile), key, keptHead(options.head));
-  const { brokenAt, lines, signedSeq, last, torn, lost } = report;
-  if (!await printedDocument(call, report)) {
+  const { brokenAt } = report;
+  const keyFingerprint = auditKeyFingerprint(key);
+  if (!await printedDocument(call, { ...report, keyFingerprint })) {
     if (brokenAt !== undefined) {
       line(terminal.stdout, `${visible(brokenAt.file)}:${brokenAt.line}: The line ${visible(brokenAt.reason)}.`);
     }
-    const words =
-      `${lines} lines verify, the last of ${last?.time ?? "no time"}; signed up to number ${signedSeq ?? 0}; ` +
-      `${torn} writes were cut off, ${lost} entries are lost`;
-    if (!options.quiet) line(terminal.stdout, visible(words));
+    for (const text of options.quiet ? [] : reportLines(report, keyFingerprint)) line(terminal.stdout, visible(text));
   }
   return brokenAt === undefined ? exitCodes.ok.status : exitCodes.unmet.status;
+}
+
+function reportLines(report: AuditReport, keyFingerprint: string): readonly string[] {
+  const { lines, firstSeq, firstTime, last, signedSeq, torn, lost } = report;
+  const range = last === undefined
+    ? "No line verifies."
+    : `${lines} lines verify: from number ${firstSeq}, ${firstTime}, to number ${last.seq}, ${last.time}.`;
+  const signed = signedSeq === undefined ? "No line is signed" : `They are signed up to number ${signedSeq}`;
+  return [
+    range,
+    `${signed}. The fingerprint of the key is ${keyFingerprint} (SHA-256).`,
+    `${torn} writes were cut off, ${lost} entries are lost.`,
+  ];
 }
 
 /** @throws {UsageError} */

@@ -4,22 +4,17 @@
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
-import { utf8Text } from "../../../base/bytes.ts";
-import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
-import { serverAddress } from "../connection/address.ts";
+import { typedAddress } from "../arguments.ts";
+import { authorityIn } from "../contexts/authority_file.ts";
 import { type Context, Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import type { ClectlCall } from "../options.ts";
 import { printRows, printSentence } from "../output/print.ts";
 import { visible } from "../output/visible.ts";
-import { fileBytes } from "../values/value_bytes.ts";
 
 const { ok } = exitCodes;
-
-/** Maximum size of an authority's file in bytes. */
-const maxCaBytes = 65_536;
 
 /** `context list`. */
 export async function listContexts(call: ClectlCall): Promise<ExitStatus> {
@@ -27,11 +22,8 @@ export async function listContexts(call: ClectlCall): Promise<ExitStatus> {
   const current = await contexts.current();
   const all = await Promise.all((await contexts.names()).map(async (name) => {
     const { address, tokenFile } = await contexts.read(name);
-    const login = tokenFile !== undefined
-      ? "token"
-      : await contexts.identity(name) === undefined
-      ? "none"
-      : "certificate";
+    const hasToken = tokenFile !== undefined || await contexts.token(name) !== undefined;
+    const login = hasToken ? "token" : await contexts.identity(name) === undefined ? "none" : "certificate";
     return { name, address, login, current: name === current };
   }));
   const rows = all.map((one) => [one.current ? `${one.name} (current)` : one.name, visible(one.address), one.login]);
@@ -51,7 +43,7 @@ export async function useContext(call: ClectlCall): Promise<ExitStatus> {
 export async function setContext(call: ClectlCall): Promise<ExitStatus> {
   const { positionals: [name = ""], options } = call;
   if (options.address === undefined) throw new UsageError("The address is missing: --address ADDRESS.", "context set");
-  const address = serverAddress(options.address, "--address");
+  const address = typedAddress(options.address, "--address");
   if (address.kind === "tls" && options.ca === undefined) {
     throw new UsageError("An address with TLS needs its authority: --ca FILE, or use login.", "context set");
   }
@@ -62,7 +54,11 @@ export async function setContext(call: ClectlCall): Promise<ExitStatus> {
     ...(options.ca === undefined ? {} : { ca: await authorityIn(options.ca) }),
     ...(tokenFile === undefined ? {} : { tokenFile: isAbsolute(tokenFile) ? tokenFile : resolve(tokenFile) }),
   };
-  await contextsOf(call).write(context);
+  const contexts = contextsOf(call);
+  const before = (await contexts.names()).includes(name) ? (await contexts.read(name)).address : undefined;
+  // Credentials are for the server that gave them.
+  if (before !== context.address) await contexts.removeCredentials(name);
+  await contexts.write(context);
   await printSentence(call, { context: name, address: address.text }, `The context ${name} is set.`);
   return ok.status;
 }
@@ -81,10 +77,4 @@ export async function removeContext(call: ClectlCall): Promise<ExitStatus> {
 
 function contextsOf({ terminal }: ClectlCall): Contexts {
   return new Contexts(requiredFolders(terminal.environment));
-}
-
-async function authorityIn(path: string): Promise<string> {
-  const text = utf8Text(await fileBytes(path, maxCaBytes)) ?? "";
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new KeyringError("request_invalid", `There is no certificate in PEM in ${visible(path)}.`);
 }

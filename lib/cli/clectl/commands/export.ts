@@ -46,7 +46,7 @@ export async function exportSecrets(call: ClectlCall): Promise<ExitStatus> {
 async function exportText({ options }: ClectlCall, secrets: readonly SecretWithValues[]): Promise<string> {
   const { exportFormat = "json", dialect = "posix" } = options;
   if (exportFormat === "env") return environmentFile(secrets.flatMap(({ fields }) => fields), dialect);
-  const documents = secrets.map(secretDocument);
+  const documents = secrets.map((secret) => secretDocument(secret, exportFormat));
   if (exportFormat === "json") return `${JSON.stringify(documents, null, 2)}\n`;
   const { stringify } = await import("yaml");
   return stringify(documents);

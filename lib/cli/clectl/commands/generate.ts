@@ -4,7 +4,8 @@
  * @module
  */
 import type { GeneratorInput } from "../../../api/keyring/generators.ts";
-import { type CharacterClass, characterClasses } from "../../../api/keyring/generator_limits.ts";
+import { type CharacterClass, characterClasses, generatorLimits } from "../../../api/keyring/generator_limits.ts";
+import { didYouMean } from "../../../base/nearest.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
@@ -17,7 +18,7 @@ import { checkFieldName } from "../values/field_input.ts";
 /** The options of each type; another one is refused, since the server would not heed it. */
 const optionsOfType = {
   password: ["length", "classes", "symbols", "no-lookalikes"],
-  passphrase: ["words", "separator"],
+  passphrase: ["words", "separator", "capitalize"],
   bytes: ["length", "encoding"],
   uuid: [],
   ed25519: ["keyFormat", "comment"],
@@ -30,7 +31,7 @@ const labelOf: Readonly<Partial<Record<keyof ClectlValues, string>>> = { keyForm
 /** `generate PATH`: prints path, version and fingerprint, and the entropy on stderr. */
 export async function generateSecret(call: ClectlCall): Promise<ExitStatus> {
   const path = secretAt(call);
-  const { field, quiet } = call.options;
+  const { generatedField: field, quiet } = call.options;
   if (field === undefined) throw new UsageError("The name of the field is missing: --field NAME.", "generate");
   checkFieldName(field);
   const generator = generatorOf(call.options);
@@ -39,12 +40,21 @@ export async function generateSecret(call: ClectlCall): Promise<ExitStatus> {
     const made = await secrets.generate(path, field, generator, attributes, cas === 0 ? undefined : cas);
     const { version, fingerprint } = made;
     if (!quiet && made.bits !== undefined) {
-      line(call.terminal.stderr, `${call.program.name}: The value has ${Math.floor(made.bits)} bits of entropy.`);
+      line(call.terminal.stderr, `${call.program.name}: ${strengthSentence(generator.kind, made.bits)}`);
     }
     const sentence = `${made.path}: version ${version} generated, fingerprint ${fingerprint}`;
     await printSentence(call, { path: made.path, version, fingerprint }, sentence);
     return exitCodes.ok.status;
   });
+}
+
+/** Entropy, rounded to one decimal. For key pairs the server tells the security strength. */
+function strengthSentence(kind: GeneratorInput["kind"], bits: number): string {
+  const shown = String(Math.round(bits * 10) / 10);
+  const isKeyPair = kind === "ed25519" || kind === "x25519" || kind === "rsa";
+  return isKeyPair
+    ? `The key pair has a security strength of ${shown} bits.`
+    : `The value has ${shown} bits of entropy.`;
 }
 
 /** The specification for the server. @throws {UsageError} for an option of another type. */
@@ -53,8 +63,9 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
   const own: readonly (keyof ClectlValues)[] = optionsOfType[type];
   const other = Object.values(optionsOfType).flat().find((name) => options[name] !== undefined && !own.includes(name));
   if (other !== undefined) throw new UsageError(`--${labelOf[other] ?? other} is not for --type ${type}.`, "generate");
-  const { length, symbols, words, separator, encoding, bits, keyFormat, comment } = options;
-  const count = length === undefined ? undefined : wholeNumber(length, "--length", 1);
+  const { length, symbols, words, separator, capitalize, encoding, bits, keyFormat, comment } = options;
+  const { min, max } = type === "bytes" ? generatorLimits.bytes : generatorLimits.passwordLength;
+  const count = length === undefined ? undefined : wholeNumber(length, "--length", min, max);
   const key = { ...given("format", keyFormat), ...given("comment", comment) };
   switch (type) {
     case "password":
@@ -68,8 +79,14 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
     case "passphrase":
       return {
         kind: type,
-        ...given("words", words === undefined ? undefined : wholeNumber(words, "--words", 1)),
+        ...given(
+          "words",
+          words === undefined
+            ? undefined
+            : wholeNumber(words, "--words", generatorLimits.words.min, generatorLimits.words.max),
+        ),
         ...given("separator", separator),
+        ...given("capitalize", capitalize),
       };
     case "bytes":
       return { kind: type, ...given("size", count), ...given("encoding", encoding) };
@@ -91,7 +108,8 @@ function classesOf(text: string): Partial<Record<CharacterClass, number>> {
       const [name = "", number = "1"] = pair.split("=");
       if (!Object.hasOwn(characterClasses, name)) {
         const known = Object.keys(characterClasses).join(", ");
-        throw new UsageError(`--classes takes CLASS=NUMBER,… with the classes ${known}.`, "generate");
+        const near = didYouMean(name, Object.keys(characterClasses));
+        throw new UsageError(`--classes takes CLASS=NUMBER,… with the classes ${known}.${near}`, "generate");
       }
       return [name, wholeNumber(number, "--classes", 0)];
     }),

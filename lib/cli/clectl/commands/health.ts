@@ -60,7 +60,8 @@ function statusOf({ parts }: HealthAnswer, strict: boolean): ExitStatus {
   return worst(parts.map(({ state }) => byState[state].status));
 }
 
-function healthOf(value: unknown, place: string): HealthAnswer {
+/** @throws {KmsError} `provider_protocol` */
+export function healthOf(value: unknown, place: string): HealthAnswer {
   const one = objectAt(value, place);
   const parts = listOf((part, at) => {
     const row = objectAt(part, at);

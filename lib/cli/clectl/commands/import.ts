@@ -4,14 +4,14 @@
  * @module
  */
 import { utf8 } from "../../../base/bytes.ts";
-import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { startProgress } from "../../progress.ts";
 import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
+import { folderAtText } from "../arguments.ts";
 import { type ImportableSecret, importItems } from "../import/items.ts";
-import { formatOf } from "../import/readers.ts";
+import { formatOf, refuseOtherOptions } from "../import/readers.ts";
 import { type ImportComplaint, type ImportedFile, importFileLimits } from "../import/rows.ts";
 import type { ClectlCall } from "../options.ts";
 import { startBar } from "../output/bar.ts";
@@ -26,10 +26,10 @@ const requestLimits = { checked: 500, checkedLength: 8_388_608, bytes: 32 * 1024
 /** `import FILE`: parses the file before a connection is made, then asks for a dry run, then writes. */
 export async function importFile(call: ClectlCall): Promise<ExitStatus> {
   const { options, positionals: [path = ""] } = call;
-  const below = folderPath(options.below ?? "");
+  const below = folderAtText(options.below ?? "");
   const file = await parsedFile(call, path);
   const { items, complaints } = importItems(file.rows, below);
-  for (const { place, why } of file.leftOut) say(call, path, place, `left out: ${why}`);
+  for (const { place, why } of file.leftOut) printComplaint(call, path, place, `left out: ${why}`);
   const all = [...file.complaints, ...complaints];
   if (all.length > 0) return await refused(call, path, all, exitCodes.usage.status);
   checkSize(items, path);
@@ -45,6 +45,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
 /** @throws {KeyringError} `request_invalid` */
 async function parsedFile({ options, terminal }: ClectlCall, path: string): Promise<ImportedFile> {
   const format = options.importFormat ?? formatOf(path);
+  refuseOtherOptions(format, options);
   const bytes = await fileBytes(path, importFileLimits.packedBytes);
   const reading = {
     ...(options.path === undefined ? {} : { path: options.path }),
@@ -115,13 +116,13 @@ async function refused(
   complaints: readonly ImportComplaint[],
   status: ExitStatus,
 ): Promise<ExitStatus> {
-  for (const { place, why } of complaints) say(call, path, place, why);
+  for (const { place, why } of complaints) printComplaint(call, path, place, why);
   line(call.terminal.stderr, `${call.program.name}: Nothing was imported.`);
   await printedDocument(call, { imported: 0, complaints });
   return status;
 }
 
-function say({ terminal }: ClectlCall, path: string, place: string, why: string): void {
+function printComplaint({ terminal }: ClectlCall, path: string, place: string, why: string): void {
   line(terminal.stderr, `${visible(path)}: ${visible(place)}: ${visible(why)}.`);
 }
 
@@ -138,5 +139,6 @@ async function printImported(call: ClectlCall, path: string, items: readonly Imp
   }
   if (await printedDocument(call, document) || options.quiet) return;
   for (const { path, place } of isDry ? items : []) line(terminal.stdout, `${visible(path)}  (${visible(place)})`);
-  line(terminal.stdout, isDry ? `${items.length} secrets would be imported.` : `${items.length} secrets imported.`);
+  const count = `${items.length} secret${items.length === 1 ? "" : "s"}`;
+  line(terminal.stdout, isDry ? `${count} would be imported.` : `${count} imported.`);
 }

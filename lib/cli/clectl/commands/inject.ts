@@ -10,7 +10,7 @@ import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
 import type { PatchOptions, SecretsApi } from "../api/secrets_api.ts";
-import { attributesOf, casOf, commaList, givenLabels, secretAt, wholeNumber } from "../arguments.ts";
+import { attributesOf, casOf, labelsOf, refuseRepeated, removedLabels, secretAt, wholeNumber } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
 import { printSentence } from "../output/print.ts";
 import { withSecrets } from "../session.ts";
@@ -46,13 +46,14 @@ export async function patch(call: ClectlCall): Promise<ExitStatus> {
   const { options } = call;
   const cas = casOf(options);
   const changes = changesOf(call);
-  const removed = options["remove-field"];
-  if (removed !== undefined) checkFieldName(removed);
-  const given = options.field === undefined && !options.fields ? undefined : await inputFields(call, path);
+  const removed = options["remove-field"] ?? [];
+  removed.forEach(checkFieldName);
+  const given = namesField(options) ? await inputFields(call, path) : undefined;
+  refuseRepeated([...(given?.names ?? []), ...removed], "field");
   const text = fieldChangesText(given, removed);
   if (text === undefined && Object.keys(changes).length === 0) {
     throw new UsageError(
-      "Nothing is to be changed: give --field, --labels, --expires, --keep or a --remove option.",
+      "Nothing is to be changed: give --field, --label, --expires, --keep or a --remove option.",
       "patch",
     );
   }
@@ -63,9 +64,10 @@ export async function patch(call: ClectlCall): Promise<ExitStatus> {
 }
 
 function changesOf({ options, terminal }: ClectlCall): PatchOptions {
-  const { labels, expires, keep, "remove-labels": removed } = options;
-  const gone = removed === undefined ? [] : commaList(removed, "--remove-labels").map((name) => [name, null] as const);
-  const all = { ...(labels === undefined ? {} : givenLabels(labels)), ...Object.fromEntries(gone) };
+  const { expires, keep } = options;
+  const [added, removed] = [labelsOf(options) ?? {}, removedLabels(options)];
+  refuseRepeated([...Object.keys(added), ...removed], "label");
+  const all = { ...added, ...Object.fromEntries(removed.map((name) => [name, null])) };
   return {
     ...(Object.keys(all).length === 0 ? {} : { labels: all }),
     ...(expires === undefined
@@ -75,10 +77,15 @@ function changesOf({ options, terminal }: ClectlCall): PatchOptions {
   };
 }
 
-function fieldChangesText(given: FieldInput | undefined, removed: string | undefined): string | undefined {
-  if (removed === undefined) return given?.text;
-  const gone = `${JSON.stringify(removed)}:null`;
-  return given === undefined ? `{${gone}}` : `${given.text.slice(0, -1)},${gone}}`;
+/** Whether the options name a value to write. */
+function namesField({ field, fields, "field-file": files, stdin, file }: ClectlCall["options"]): boolean {
+  return [field, fields, files, stdin, file].some((option) => option !== undefined);
+}
+
+function fieldChangesText(given: FieldInput | undefined, removed: readonly string[]): string | undefined {
+  if (removed.length === 0) return given?.text;
+  const nulls = removed.map((name) => `${JSON.stringify(name)}:null`).join(",");
+  return given === undefined ? `{${nulls}}` : `${given.text.slice(0, -1)},${nulls}}`;
 }
 
 /** An empty value is refused. Whether the version is the expected one is examined before. */
@@ -116,7 +123,7 @@ async function printWritten(
   fields: FieldInput | undefined,
 ): Promise<ExitStatus> {
   const { options, terminal } = call;
-  if (fields?.remark !== undefined && !options.quiet) line(terminal.stderr, fields.remark);
+  for (const remark of options.quiet ? [] : fields?.remarks ?? []) line(terminal.stderr, remark);
   await printSentence(call, { path, version }, `${path}: version ${version} ${done}`);
   return exitCodes.ok.status;
 }

@@ -4,15 +4,15 @@
  * @module
  */
 import { deadline } from "../../../base/deadline.ts";
-import { KmsError } from "../../../base/errors.ts";
 import { utf8Text } from "../../../base/bytes.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { readSecret } from "../../secret_input.ts";
-import { serverAddress } from "../connection/address.ts";
+import { typedAddress } from "../arguments.ts";
 import { KeyringClient } from "../connection/client.ts";
-import { checkContextName, Contexts } from "../contexts/contexts.ts";
+import { Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
+import { contextNameFor, refuseOtherAddress } from "../contexts/new_context.ts";
 import { certificateOf } from "../login/certificate_answer.ts";
 import { newClientKey } from "../login/client_key.ts";
 import { authorityAt, fingerprintOf } from "../login/first_connection.ts";
@@ -25,8 +25,11 @@ const maxCodeBytes = 128;
 
 /** `login URL --fingerprint HEX`: pins the authority, reads the code, and saves context, key and certificate. */
 export async function login(call: ClectlCall): Promise<ExitStatus> {
-  const { options, positionals, terminal } = call;
-  const address = serverAddress(positionals[0] ?? "", "login");
+  const { options, positionals: [url], terminal } = call;
+  if (options.kubernetes || options.jwt) return await (await import("./machine_login.ts")).loginMachine(call);
+  refuseMachineOptions(call);
+  if (url === undefined) throw new UsageError('"login" wants URL.', "login");
+  const address = typedAddress(url, "URL");
   if (address.kind === "socket") throw new UsageError("A socket needs no login: set CLECTL_ADDRESS to it.", "login");
   if (options.fingerprint === undefined) {
     throw new UsageError(
@@ -36,8 +39,8 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   }
   const fingerprint = fingerprintOf(options.fingerprint);
   const contexts = new Contexts(requiredFolders(terminal.environment));
-  const name = options.context ?? address.host.replaceAll(":", "-");
-  await refuseOther(contexts, name, address.text);
+  const name = options.context ?? contextNameFor(address);
+  await refuseOtherAddress(contexts, name, address.text);
   const timeoutMs = requestTimeout(call);
   using limit = deadline(timeoutMs, terminal.signal);
   const ca = await authorityAt(address, fingerprint, limit.signal);
@@ -46,6 +49,7 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   using client = new KeyringClient({ address, ca }, terminal.signal, timeoutMs);
   const body = JSON.stringify({ code, publicKey });
   const answer = await client.json({ method: "POST", path: "enrol", body }, certificateOf);
+  await contexts.removeCredentials(name);
   await contexts.writeIdentity(name, { certificate: answer.certificate, key });
   await contexts.write({ name, address: address.text, ca: answer.ca });
   await contexts.select(name);
@@ -54,12 +58,14 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   return exitCodes.ok.status;
 }
 
-async function refuseOther(contexts: Contexts, name: string, address: string): Promise<void> {
-  checkContextName(name);
-  if (!(await contexts.names()).includes(name)) return;
-  const other = (await contexts.read(name)).address;
-  if (other === address) return;
-  throw new KmsError("config", `The context "${name}" has another address, ${other}: choose a name with --context.`);
+/** The options of a machine's login. */
+const machineOptions = ["role", "issuer", "token-file", "token-stdin", "ca"] as const;
+
+/** @throws {UsageError} */
+function refuseMachineOptions({ options }: ClectlCall): void {
+  const other = machineOptions.find((name) => options[name] !== undefined);
+  if (other === undefined) return;
+  throw new UsageError(`--${other} is for the login of a machine: add --kubernetes or --jwt.`, "login");
 }
 
 /** The code from the prompt or standard input. @throws {UsageError} */

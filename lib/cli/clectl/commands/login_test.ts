@@ -199,11 +199,11 @@ Deno.test("login refuses a socket, a missing fingerprint or code, and the name o
       match(end.err, why);
     };
     await refused(["login", "unix:///x"], 64, /needs no login/);
-    await refused(["login", "http://x"], 78, /plain HTTP/);
+    await refused(["login", "http://x"], 64, /plain HTTP/);
     await refused(["login", "https://x"], 64, /fingerprint is missing/);
     await refused(["login", "https://x", "--fingerprint", "ab"], 64, /64 hexadecimal digits/);
     await refused(["login", "https://x", "--code", "ABC"], 64, /not taken from arguments/);
-    await refused(["login", "https://user@x", "--fingerprint", "0".repeat(64)], 78, /user or a password/);
+    await refused(["login", "https://user@x", "--fingerprint", "0".repeat(64)], 64, /user or a password/);
     await refused(["context", "set", "x", "--address", "unix:///a"], 0, /^$/);
     await refused(["login", "https://x", "--fingerprint", "0".repeat(64)], 78, /has another address/);
     const unreachable = ["login", "https://127.0.0.1:1", "--fingerprint", "0".repeat(64)];

@@ -9,7 +9,7 @@ import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
 import * as answers from "../api/identity_answers.ts";
-import { commaList } from "../arguments.ts";
+import { commaList, idAt } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
 import { printedDocument, printRows, printSentence } from "../output/print.ts";
 import { visible } from "../output/visible.ts";
@@ -17,6 +17,9 @@ import { withClient } from "../session.ts";
 import { durationMs } from "../times.ts";
 
 const { ok, unmet } = exitCodes;
+
+/** Limits of a token's lifetime. */
+const tokenSeconds = { min: 60, max: 7_776_000 } as const;
 
 /** `enrol NAME --roles …`: prints a code that the person exchanges with `login`. */
 export async function enrol(call: ClectlCall): Promise<ExitStatus> {
@@ -61,7 +64,9 @@ export async function createToken(call: ClectlCall): Promise<ExitStatus> {
   const { role, ttl } = options;
   if (role === undefined) throw new UsageError("The role is missing: --role ROLE.", "token create");
   if (ttl === undefined) throw new UsageError("The lifetime is missing: --ttl 30d, at most 90d.", "token create");
-  const body = JSON.stringify({ role, ttl: Math.ceil(durationMs(ttl, "--ttl") / 1000), name });
+  const seconds = Math.ceil(durationMs(ttl, "--ttl") / 1000);
+  if (seconds < tokenSeconds.min || seconds > tokenSeconds.max) throw new UsageError("--ttl takes 1m to 90d.");
+  const body = JSON.stringify({ role, ttl: seconds, name });
   return await withClient(call, async (client) => {
     const made = await client.json({ method: "POST", path: "tokens", body }, answers.tokenOf);
     if (await printedDocument(call, made)) return ok.status;
@@ -94,9 +99,9 @@ export async function revokeToken(call: ClectlCall): Promise<ExitStatus> {
 }
 
 async function revoke(call: ClectlCall, route: "identities" | "tokens"): Promise<ExitStatus> {
-  const { positionals: [id = ""] } = call;
+  const id = idAt(call);
   return await withClient(call, async (client) => {
-    await client.json({ method: "DELETE", path: `${route}/${encodeURIComponent(id)}` }, () => undefined);
+    await client.json({ method: "DELETE", path: `${route}/${id}` }, () => undefined);
     await printSentence(call, { id, revoked: true }, `${id}: revoked`);
     return ok.status;
   });
@@ -120,7 +125,8 @@ export async function can(call: ClectlCall): Promise<ExitStatus> {
     throw new UsageError(`VERB is one of ${verbNames.join(", ")}.${didYouMean(verb, verbNames)}`, "can");
   }
   return await withClient(call, async (client) => {
-    const query = { verb, path };
+    // The whole store is `/` in the policy, and the empty path in the API.
+    const query = { verb, path: path === "/" ? "" : path };
     const { allowed } = await client.json({ method: "GET", path: "can", query }, answers.canOf);
     await printSentence(call, { verb, path, allowed }, allowed ? "yes" : "no");
     return allowed ? ok.status : unmet.status;

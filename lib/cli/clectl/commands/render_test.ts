@@ -112,13 +112,13 @@ Deno.test("render --watch writes again when a secret of the template changes, an
   equal(double.requests[0]?.url, "/api/v1/watch/db/");
   store.change("db/prod/john", { password: "two" });
   await content("two y");
-  const asked = double.requests.length;
+  const before = double.requests.length;
   store.change("db/other", { a: "b" });
   store.change("db/x", { z: "no y" });
-  await eventually(() => Promise.resolve(double.requests.length === asked + 1));
+  await eventually(() => Promise.resolve(double.requests.length === before + 1));
   store.failing = { status: 503, code: "kms_unavailable" };
   store.change("db/x", { y: "new" });
-  await eventually(() => Promise.resolve(double.requests.length === asked + 2));
+  await eventually(() => Promise.resolve(double.requests.length === before + 2));
   equal(await Deno.readTextFile(file), "two y");
   store.failing = undefined;
   store.streams.at(-1)?.socket?.destroy();
@@ -166,6 +166,6 @@ Deno.test("export prints what import reads, environments, and nothing if a secre
   store.secrets.set("app/c", { KEY: "twice" });
   const twice = await runClectl(["export", "app/", "-o", "env"], { variables });
   deepEqual([twice.status, twice.out], [64, ""]);
-  const asked = await runClectl(["export", "app/"], { variables, showsOutput: true, typed: ["n"] });
-  deepEqual([asked.status, asked.out], [1, ""]);
+  const refused = await runClectl(["export", "app/"], { variables, showsOutput: true, typed: ["n"] });
+  deepEqual([refused.status, refused.out], [1, ""]);
 });

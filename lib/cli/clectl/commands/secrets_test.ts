@@ -76,6 +76,18 @@ for (
     ["create db/x --field a", /use --stdin or --file FILE/],
     ["create db/x --stdin", /name of the field is missing/],
     ["create db/x --field a --stdin --file b", /two values/],
+    ["create db/x --field a --field b --stdin", /--stdin is the value of one field.*--field-file NAME=FILE/],
+    ["create db/x --field a --field a --stdin", /field a is given twice/],
+    ["create db/x --field a --field-file a=b --stdin", /field a is given twice/],
+    ["create db/x --field-file a=b --stdin", /name of the field is missing/],
+    ["create db/x --field-file a", /--field-file takes NAME=FILE/],
+    ["create db/x --fields --field-file a=b --stdin", /leave out --field/],
+    ["create db/x --field a --stdin --label a=b --labels a=c", /label a is given twice/],
+    ["patch db/x --label a=b --remove-label a", /label a is given twice/],
+    ["patch db/x --field a --remove-field a --stdin", /field a is given twice/],
+    ["patch db/x --stdin", /name of the field is missing/],
+    ["get db/x db/x", /path db\/x is given twice/],
+    ["get db/x db/y --at 2", /--at is the version of one path/],
     ["create db/x --field -a --stdin", /wants a value/],
     ["create db/x --field a/b --stdin", /name of a field has/],
     ["create db//x --field a --stdin", /a segment is empty/],
@@ -98,6 +110,50 @@ for (
     doesNotMatch(end.err, /foo/);
   });
 }
+
+Deno.test("create takes several fields from files and from the prompt, and says once for each where the value stays", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/ca.pem`, "CA\n");
+    await Deno.writeTextFile(`${folder}/a=b.pem`, "B");
+    const line = `create tls/web -f password --field-file ca=${folder}/ca.pem --field-file cert=${folder}/a=b.pem`;
+    const end = await ran(line, written, { typed: [value, value] });
+    equal(end.status, 0, end.err);
+    deepEqual(JSON.parse(end.requests[0]?.body ?? ""), {
+      fields: {
+        password: { kind: "text", value },
+        ca: { kind: "text", value: "CA\n" },
+        cert: { kind: "text", value: "B" },
+      },
+    });
+    equal(end.err.match(/stays in/g)?.length, 2);
+    const prompts = await ran("create db/x -f a -f b", written, { typed: ["1", "1", "2", "2"] });
+    deepEqual(JSON.parse(prompts.requests[0]?.body ?? "").fields, {
+      a: { kind: "text", value: "1" },
+      b: { kind: "text", value: "2" },
+    });
+    const both = await ran(`update tls/web -f a --stdin --field-file ca=${folder}/ca.pem`, written, { stdin: "1" });
+    deepEqual(Object.keys(JSON.parse(both.requests[0]?.body ?? "").fields), ["a", "ca"]);
+    const absent = await ran(`create db/x --field-file a=${folder}/none`, written);
+    deepEqual([absent.status, absent.requests.length], [64, 0]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("labels and removals can be repeated, and a value of --label can have commas", async () => {
+  const line = "patch a --label team=a,b --label tier=1 --labels x=1,y=2 --remove-label p --remove-label q";
+  const end = await ran(`${line} --remove-field m --remove-field n`, written);
+  equal(end.status, 0, end.err);
+  deepEqual(JSON.parse(end.requests[0]?.body ?? ""), {
+    fields: { m: null, n: null },
+    labels: { team: "a,b", tier: "1", x: "1", y: "2", p: null, q: null },
+  });
+  const made = await ran("generate a -f b --label team=a,b", (_, response) => {
+    answerJson(response, { path: "a", version: 1, fingerprint: "00112233445566aa" }, 201);
+  });
+  deepEqual(JSON.parse(made.requests[0]?.body ?? "").labels, { team: "a,b" });
+});
 
 Deno.test("an empty value is judged after the expected version", async () => {
   const history = {
@@ -169,12 +225,38 @@ Deno.test("generate prints path, version and fingerprint, and the entropy on std
     (_, response) => answerJson(response, made, 201),
   );
   deepEqual(Object.keys(JSON.parse(end.out)).sort(), ["fingerprint", "path", "version"]);
-  match(end.err, /196 bits/);
+  match(end.err, /The value has 196\.5 bits of entropy\./);
   deepEqual(JSON.parse(end.requests[0]?.body ?? ""), {
     field: "password",
     generator: { kind: "password", length: 32, classes: { digits: 2, lowercase: 1 }, excludeLookAlikes: true },
   });
 });
+
+for (
+  const [options, bits, generator, sentence] of [
+    [
+      "--type passphrase --words 5 --separator _ --capitalize",
+      5 * Math.log2(7776),
+      { kind: "passphrase", words: 5, separator: "_", capitalize: true },
+      "The value has 64.6 bits of entropy.",
+    ],
+    ["--type passphrase", 77.549, { kind: "passphrase" }, "The value has 77.5 bits of entropy."],
+    ["--type uuid", 122, { kind: "uuid" }, "The value has 122 bits of entropy."],
+    [
+      "--type rsa --bits 4096 --key-format openssh",
+      152,
+      { kind: "rsa", bits: 4096, format: "openssh" },
+      "The key pair has a security strength of 152 bits.",
+    ],
+  ] as const
+) {
+  Deno.test(`generate ${options} sends the specification, and prints the strength`, async () => {
+    const made = { path: "a", version: 1, fingerprint: "00112233445566aa", bits };
+    const end = await ran(`generate a -f b ${options}`, (_, response) => answerJson(response, made, 201));
+    deepEqual(JSON.parse(end.requests[0]?.body ?? "").generator, generator);
+    equal(end.err, `clectl: ${sentence}\n`);
+  });
+}
 
 Deno.test("delete, undelete, destroy and move ask the server", async () => {
   const calls = [
@@ -250,6 +332,41 @@ Deno.test("get prints JSON, YAML and an environment, and refuses raw for several
   equal(env.out, `n='{"a":1}'\n`);
   const raw = await ran("get db/prod/john -o raw", reading("n", "blob"));
   deepEqual([raw.status, raw.out], [64, ""]);
+});
+
+Deno.test("get reads several fields one by one, of the same version", async () => {
+  const respond: Responder = ({ url }, response) => {
+    const field = new URL(url, "http://x").searchParams.get("field") as keyof typeof secret.fields;
+    answerJson(response, { ...secret, fields: { [field]: secret.fields[field] } });
+  };
+  const end = await ran("get db/prod/john -f n -f password -o json", respond);
+  deepEqual(end.requests.map(({ url }) => url), [
+    "/api/v1/secrets/db/prod/john?field=n",
+    "/api/v1/secrets/db/prod/john?version=2&field=password",
+  ]);
+  deepEqual(Object.keys(JSON.parse(end.out).fields), ["n", "password"]);
+  const raw = await ran("get db/prod/john -f n -f password -o raw", respond);
+  deepEqual([raw.status, raw.out], [64, ""]);
+  match((await ran("get db/prod/john -f n -f blob", respond)).out, /^FIELD +KIND +VALUE\nn +json/);
+});
+
+Deno.test("get reads several paths at once, and prints nothing if one cannot be read", async () => {
+  const secrets = ["a", "b/c"].map((path) => ({
+    path,
+    secret: { ...secret, path, fields: { n: secret.fields.n } },
+  }));
+  const end = await ran("get a b/c -o json", (_, response) => answerJson(response, { secrets }));
+  deepEqual([end.requests.length, JSON.parse(end.requests[0]?.body ?? "")], [1, { paths: ["a", "b/c"] }]);
+  deepEqual(JSON.parse(end.out).map(({ path }: { path: string }) => path), ["a", "b/c"]);
+  const table = await ran("get a b/c", (_, response) => answerJson(response, { secrets }));
+  match(table.out, /^PATH +FIELD +KIND +VALUE\na +n +json.*\nb\/c +n +json/);
+  const twice = await ran("get a b/c -o env", (_, response) => answerJson(response, { secrets }));
+  deepEqual([twice.status, twice.out], [64, ""]);
+  const problem = { type: "urn:trousseau:problem:not_found", title: "x", status: 404, detail: 'There is no "b/c".' };
+  const absent = await ran("get a b/c", (_, response) => {
+    answerJson(response, { secrets: [secrets[0], { path: "b/c", problem }] });
+  });
+  deepEqual([absent.status, absent.out, absent.err], [1, "", 'clectl: There is no "b/c".\n']);
 });
 
 Deno.test("list prints an array of objects, page by page, and below with --recursive", async () => {

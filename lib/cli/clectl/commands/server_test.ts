@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { type ClectlTerminalOptions, runClectl } from "../../../../tests/support/clectl_terminal.ts";
 import { answerJson, answerProblem, KeyringDouble, type Responder } from "../../../../tests/support/keyring_double.ts";
 import { chainedLine, chainOrigin, positionOf, signedLine } from "../../../api/keyring/audit_format.ts";
@@ -39,11 +39,11 @@ Deno.test("health reads the parts of a server that answers 503", async () => {
 });
 
 Deno.test("health --wait tries until the server is well, or the time is over", async () => {
-  let asked = 0;
+  let requests = 0;
   const later = await ran(["health", "--wait", "10s"], (_, response) => {
-    asked++;
-    if (asked === 1) answerProblem(response, 503, "kms_unavailable", "No KMS.");
-    else answerJson(response, healthOf(asked === 2 ? "failed" : "ok"));
+    requests++;
+    if (requests === 1) answerProblem(response, 503, "kms_unavailable", "No KMS.");
+    else answerJson(response, healthOf(requests === 2 ? "failed" : "ok"));
   });
   deepEqual([later.status, later.requests.length], [0, 3]);
   const over = await ran(["health", "--wait", "300ms"], answers(healthOf("failed")));
@@ -111,14 +111,19 @@ Deno.test("identity and token list rows, and revoke by ID", async () => {
     response.writeHead(204);
     response.end();
   };
-  const revoked = await ran(["identity", "revoke", "a/b"], none);
-  deepEqual([revoked.status, revoked.requests], [0, ["DELETE /api/v1/identities/a%2Fb"]]);
-  deepEqual((await ran(["token", "revoke", "1"], none)).requests, ["DELETE /api/v1/tokens/1"]);
+  const id = "61635a79622bf64a179a34fdccb01498";
+  const revoked = await ran(["identity", "revoke", id], none);
+  deepEqual([revoked.status, revoked.requests], [0, [`DELETE /api/v1/identities/${id}`]]);
+  deepEqual((await ran(["token", "revoke", id], none)).requests, [`DELETE /api/v1/tokens/${id}`]);
+  deepEqual((await ran(["token", "revoke", "a/b"], none)).requests, []);
 });
 
 Deno.test("policy and audit print what the server has, and policy set sends a file", async () => {
   const text = "roles: {}\n# end\n";
   equal((await ran(["policy", "get"], answers({ text, version: 3 }))).out, text);
+  const none = await ran(["policy", "get"], answers({ text: "", version: 0 }));
+  deepEqual([none.status, none.out], [0, ""]);
+  match(none.err, /no policy yet/);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, text);
   const set = await ran(["policy", "set", file, "--cas", "3"], answers({ version: 4 }));
@@ -138,6 +143,11 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "3" });
     response.end(sealed);
   };
+  const remarked: Responder = (request, response) => {
+    if (!request.url.endsWith("/health")) return whole(request, response);
+    const parts = [{ name: "store", state: "ok" }, { name: "backup", state: "degraded", reason: "Every key is here." }];
+    return answerJson(response, { state: "degraded", parts });
+  };
   const cut: Responder = (_, response) => {
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "99" });
     response.write(sealed);
@@ -148,7 +158,10 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
   equal(((await Deno.stat(`${folder}/b`)).mode ?? 0) & 0o777, 0o600);
   equal((await ran(["backup", "--to", `${folder}/c`], cut)).status, 69);
   deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["b"]);
-  equal((await ran(["backup"], whole)).status, 0);
+  const plain = await ran(["backup"], whole);
+  deepEqual([plain.status, plain.err], [0, ""]);
+  const warned = await ran(["backup"], remarked);
+  deepEqual([warned.status, warned.err], [0, "clectl: Health of the backups on the server: Every key is here.\n"]);
   const shown = await ran(["backup"], whole, { showsOutput: true, typed: [] });
   deepEqual([shown.status, shown.requests], [64, []]);
   await Deno.remove(folder, { recursive: true });
@@ -166,7 +179,19 @@ Deno.test("audit verify ends with 0 for a whole audit, and names the first line 
   const verify = (...words: string[]) => runClectl(["audit", "verify", ...words, "--key", `${folder}/key.pem`]);
   const good = await verify(`${folder}/good`);
   deepEqual([good.status, good.err], [0, ""]);
-  match(good.out, /^3 lines verify, .*signed up to number 3/);
+  const fingerprint = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("hex");
+  equal(
+    good.out,
+    "3 lines verify: from number 1, 1970-01-01T00:00:00.000Z, to number 3, 1970-01-01T00:00:00.002Z.\n" +
+      `They are signed up to number 3. The fingerprint of the key is ${fingerprint} (SHA-256).\n` +
+      "0 writes were cut off, 0 entries are lost.\n",
+  );
+  const document = JSON.parse((await verify(`${folder}/good`, "-o", "json")).out);
+  const { firstSeq, firstTime, last, keyFingerprint } = document;
+  deepEqual([firstSeq, firstTime, last.seq, keyFingerprint], [1, "1970-01-01T00:00:00.000Z", 3, fingerprint]);
+  await Deno.writeTextFile(`${folder}/rest`, `${entry}\n${head}\n`);
+  match((await verify(`${folder}/rest`)).out, /^2 lines verify: from number 2, /);
+  match((await verify(`${folder}/key.pem`)).out, /is no line of an audit\.\nNo line verifies\.\nNo line is signed\./);
   const { hash } = positionOf(3, utf8(head));
   equal((await verify(`${folder}/good`, "--head", `3:${hash}`)).status, 0);
   equal((await verify(`${folder}/good`, "--head", `4:${hash}`)).status, 1);

@@ -32,7 +32,8 @@ export async function undelete(call: ClectlCall): Promise<ExitStatus> {
 export async function destroy(call: ClectlCall): Promise<ExitStatus> {
   const [path, versions, cas] = [secretAt(call), givenVersions(call.options), casOf(call.options)];
   if (versions === undefined) throw new UsageError("The versions are missing: --versions 1,2.", "destroy");
-  const question = `Destroy ${versions.length} version(s) of ${visible(path)} for good?`;
+  const which = `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
+  const question = `Destroy ${which} of ${visible(path)} for good?`;
   if (!call.options.yes && !await confirmed(call, question, "--yes")) return exitCodes.unmet.status;
   return await written(call, (secrets) => secrets.destroy(path, versions, cas), "destroyed");
 }

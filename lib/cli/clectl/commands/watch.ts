@@ -8,10 +8,10 @@ import { jsonLine, line } from "../../terminal.ts";
 import { lastingWatch } from "../api/lasting_watch.ts";
 import { folderAt } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
-import { visible } from "../output/visible.ts";
+import { visible, writeText } from "../output/visible.ts";
 import { withSecrets } from "../session.ts";
 
-/** `watch [FOLDER]`: one line for each change, or a JSON document in each line. It ends with 0 at SIGINT. */
+/** `watch [FOLDER]`: one line for each change, a JSON document in each line, or YAML documents. It ends with 0 at SIGINT. */
 export async function printChanges(call: ClectlCall): Promise<ExitStatus> {
   const folder = folderAt(call);
   const { stdout } = call.terminal;
@@ -20,6 +20,7 @@ export async function printChanges(call: ClectlCall): Promise<ExitStatus> {
       if (change === undefined) continue;
       const { path, version, action, from } = change;
       if (call.options.json) jsonLine(stdout, change);
+      else if (call.options.format === "yaml") writeText(stdout, `---\n${(await import("yaml")).stringify(change)}`);
       else line(stdout, visible(`${action} ${path} version ${version}${from === undefined ? "" : ` from ${from}`}`));
     }
     return exitCodes.ok.status;

@@ -11,11 +11,14 @@ import type { KeyringServer } from "../connection/transport.ts";
 import type { ClientEnvironment } from "../environment.ts";
 import { type Context, Contexts } from "./contexts.ts";
 import { clientFolders, requiredFolders } from "./folders.ts";
+import type { LoginToken } from "./login_token.ts";
 
 /** A server, and the context that it comes from. */
 export interface ChosenServer {
   readonly server: KeyringServer;
   readonly context: string | undefined;
+  /** The token of a machine's login, which `server` has too. */
+  readonly loginToken?: LoginToken;
 }
 
 /** Maximum size of a token's file in bytes. */
@@ -67,14 +70,15 @@ async function withCredentials(context: Context, contexts: Contexts): Promise<Ch
   const { name, ca, tokenFile } = context;
   const address = serverAddress(context.address, `context ${name}`);
   const certificate = address.kind === "tls" ? await contexts.identity(name) : undefined;
-  const token = tokenFile === undefined ? undefined : await tokenIn(tokenFile);
+  const loginToken = address.kind === "tls" && tokenFile === undefined ? await contexts.token(name) : undefined;
+  const token = tokenFile === undefined ? loginToken?.token : await tokenIn(tokenFile);
   const server = {
     address,
     ...(ca === undefined ? {} : { ca }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(token === undefined ? {} : { token }),
   };
-  return { server, context: name };
+  return { server, context: name, ...(loginToken === undefined ? {} : { loginToken }) };
 }
 
 async function tokenIn(path: string): Promise<string> {

@@ -9,6 +9,7 @@ import { didYouMean } from "../../../base/nearest.ts";
 import { UsageError } from "../../command.ts";
 import type { ClientCertificate } from "../connection/transport.ts";
 import type { ClientFolders } from "./folders.ts";
+import { type LoginToken, loginTokenOf, type MachineLogin, machineLoginOf } from "./login_token.ts";
 import { type FileDocument, readPrivateFile, removePrivateFile, writePrivateFile } from "./private_file.ts";
 
 /** A server by name. */
@@ -20,6 +21,8 @@ export interface Context {
   readonly ca?: string;
   /** The file of a bearer token, for machines. It is read at each call. */
   readonly tokenFile?: string;
+  /** The login of a machine; its token is kept apart, with the credentials. */
+  readonly login?: MachineLogin;
 }
 
 /** 1 to 64 letters, digits, `_`, `-` and `.`, since the name is part of a file's name. */
@@ -68,10 +71,10 @@ export class Contexts {
     await writePrivateFile(this.#path(name), context);
   }
 
-  /** Removes a context and its identity. @throws {KmsError} `config` if there is none. */
+  /** Removes a context and its credentials. @throws {KmsError} `config` if there is none. */
   async remove(name: string): Promise<void> {
     await this.read(name);
-    await removePrivateFile(this.#identityPath(name));
+    await this.removeCredentials(name);
     await removePrivateFile(this.#path(name));
     if (await this.current() === name) await removePrivateFile(this.#currentPath());
   }
@@ -102,6 +105,23 @@ export class Contexts {
     await writePrivateFile(this.#identityPath(name), { certificate, key });
   }
 
+  /** The token of a machine's login; `undefined` if there is none. */
+  async token(name: string): Promise<LoginToken | undefined> {
+    const path = this.#tokenPath(name);
+    const document = await readPrivateFile(path);
+    return document === undefined ? undefined : loginTokenOf(document, path);
+  }
+
+  async writeToken(name: string, token: LoginToken): Promise<void> {
+    await writePrivateFile(this.#tokenPath(name), token);
+  }
+
+  /** Removes key, certificate and token of a context. @returns whether there were any. */
+  async removeCredentials(name: string): Promise<boolean> {
+    const removed = [await removePrivateFile(this.#identityPath(name)), await removePrivateFile(this.#tokenPath(name))];
+    return removed.includes(true);
+  }
+
   #path(name: string): string {
     return join(this.#folders.config, "contexts", `${name}.json`);
   }
@@ -113,14 +133,20 @@ export class Contexts {
   #identityPath(name: string): string {
     return join(this.#folders.state, "identities", `${name}.json`);
   }
+
+  #tokenPath(name: string): string {
+    return join(this.#folders.state, "tokens", `${name}.json`);
+  }
 }
 
-function contextOf(name: string, { address, ca, tokenFile }: FileDocument, path: string): Context {
+function contextOf(name: string, { address, ca, tokenFile, login }: FileDocument, path: string): Context {
+  const machine = machineLoginOf(login);
   if (typeof address !== "string") throw new KmsError("config", `${path}: The file has no address in it.`);
   return {
     name,
     address,
     ...(typeof ca === "string" ? { ca } : {}),
     ...(typeof tokenFile === "string" ? { tokenFile } : {}),
+    ...(machine === undefined ? {} : { login: machine }),
   };
 }

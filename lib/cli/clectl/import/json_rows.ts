@@ -24,13 +24,16 @@ export function parsedImport(bytes: Uint8Array): unknown {
   }
 }
 
+const notRows =
+  "it is not a list of objects with path and fields; for other JSON name a format, such as bitwarden, vault or sops";
+
 /**
  * A list of secrets, as `clectl export -o json` prints it: objects with `path` and `fields`, and `labels` if there are any.
  * A field is a text, or an object with `kind` and `value`.
  */
 export function readJsonRows(bytes: Uint8Array): Promise<ImportedFile> {
   const list = parsedImport(bytes);
-  if (!Array.isArray(list)) throw new UnreadableImportError("it is not a list of objects with path and fields");
+  if (!Array.isArray(list)) throw new UnreadableImportError(notRows);
   const builder = new ImportBuilder();
   list.forEach((item: unknown, at) => {
     const place = `item ${at + 1}`;

@@ -9,7 +9,7 @@ import { readCsv } from "./csv.ts";
 import { readDotenv } from "./dotenv.ts";
 import { readJsonRows, readVaultRows } from "./json_rows.ts";
 import { readKeepass } from "./keepass.ts";
-import type { ImportReader } from "./rows.ts";
+import type { ImportReader, ReaderOptions } from "./rows.ts";
 import { readXls, readXlsx } from "./sheets.ts";
 import { readSops } from "./sops.ts";
 
@@ -38,6 +38,21 @@ const byEnding: Readonly<Record<string, ImportFormat>> = {
   env: "dotenv",
   xml: "keepass",
 };
+
+/** The formats that take an option. */
+const formatsOfOption = {
+  path: ["dotenv", "vault", "sops"],
+  sheet: ["xlsx", "xls"],
+} as const satisfies Readonly<Record<keyof ReaderOptions, readonly ImportFormat[]>>;
+
+/** @throws {UsageError} for an option that the format would not heed. */
+export function refuseOtherOptions(format: ImportFormat, options: ReaderOptions): void {
+  for (const name of ["path", "sheet"] as const) {
+    const formats: readonly ImportFormat[] = formatsOfOption[name];
+    if (options[name] === undefined || formats.includes(format)) continue;
+    throw new UsageError(`--${name} is for the formats ${formats.join(", ")}, and not for ${format}.`, "import");
+  }
+}
 
 /** The format of a file by its name. @throws {UsageError} if the name does not say it. */
 export function formatOf(path: string): ImportFormat {

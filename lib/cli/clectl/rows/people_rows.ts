@@ -12,20 +12,55 @@ const idWord = { name: "ID" } as const;
 export const peopleRows = [
   {
     name: "login",
-    summary: "log in at a server with an enrolment code",
+    summary: "log in at a server: a person with an enrolment code, a machine with its token",
     description:
       "The first connection sends nothing: it takes the authority whose public key has the fingerprint. The second one " +
       "trusts this authority alone, and sends the code, which is read from the prompt or standard input. The key stays " +
-      "on this machine; the certificate lasts a week and is renewed by itself for 90 days.",
-    positionals: [{ name: "URL" }],
-    options: ["fingerprint", "context", "json", "timeout", "quiet"],
+      "on this machine; the certificate lasts a week and is renewed by itself for 90 days. A machine gives --role and the " +
+      "token of its cluster or CI system: --kubernetes reads --token-file or the token that each pod has, --jwt reads " +
+      "--token-file or --token-stdin. The token of the server stays in the context, with mode 0600, and each command " +
+      "renews it when less than a third of its life is left. Without URL, the server is that of the context.",
+    positionals: [{ name: "URL", optional: true }],
+    options: [
+      "fingerprint",
+      "kubernetes",
+      "jwt",
+      "role",
+      "issuer",
+      "token-file",
+      "token-stdin",
+      "ca",
+      "context",
+      "json",
+      "timeout",
+      "quiet",
+    ],
     examples: [
       {
         line: "clectl login https://vault.example:8300 --fingerprint 5f0c…e1",
         does: "as the administrator and the start of the server say",
       },
+      {
+        line: "clectl login https://vault.example:8300 --ca ca.pem --kubernetes --role shop-pods",
+        does: "in a pod, with the token of its ServiceAccount",
+      },
+      {
+        line: "clectl login https://vault.example:8300 --ca ca.pem --jwt --role deploy --token-stdin < token",
+        does: "in a job of a CI system",
+      },
     ],
     run: async (call) => (await import("../commands/login.ts")).login(call),
+  },
+  {
+    name: "logout",
+    summary: "end the login of a context on this machine",
+    description:
+      "The server revokes the token of a machine. Key and certificate of a person are removed from this machine; the " +
+      "server keeps the enrolment until it ends or identity revoke ends it. The context stays.",
+    positionals: [],
+    options: ["quiet", ...usualOptions],
+    examples: [{ line: "clectl logout", does: "at the end of a job" }],
+    run: async (call) => (await import("../commands/machine_login.ts")).logout(call),
   },
   {
     name: "enrol",
@@ -51,7 +86,7 @@ export const peopleRows = [
     description: "Open connections end with the next request.",
     positionals: [idWord],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl identity revoke 3f2a", does: "by the ID of identity list" }],
+    examples: [{ line: "clectl identity revoke 61635a79622bf64a179a34fdccb01498", does: "by the ID of identity list" }],
     run: async (call) => (await import("../commands/people.ts")).revokeIdentity(call),
   },
   {
@@ -78,7 +113,7 @@ export const peopleRows = [
     description: "By its ID.",
     positionals: [idWord],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl token revoke 91c0", does: "by the ID of token list" }],
+    examples: [{ line: "clectl token revoke 23a387a79a7f12a9a54a3f3609b0c0d0", does: "by the ID of token list" }],
     run: async (call) => (await import("../commands/people.ts")).revokeToken(call),
   },
   {
@@ -96,7 +131,10 @@ export const peopleRows = [
     description: "Ends with 0 for yes and 1 for no.",
     positionals: [{ name: "VERB" }, { name: "PATH" }],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl can read db/prod/john", does: "as this identity" }],
+    examples: [
+      { line: "clectl can read db/prod/john", does: "as this identity" },
+      { line: "clectl can list /", does: "the whole store, or a part of it" },
+    ],
     run: async (call) => (await import("../commands/people.ts")).can(call),
   },
   {
@@ -120,7 +158,9 @@ export const peopleRows = [
   {
     name: "context set",
     summary: "name a server by hand",
-    description: "For a socket, or for a machine with a token and the authority's certificate. People use login.",
+    description:
+      "For a socket, or for a machine with a token of an administrator and the certificate of the authority. People, pods " +
+      "and jobs use login.",
     positionals: [nameWord],
     options: ["address", "ca", "token-file", "json", "quiet"],
     examples: [

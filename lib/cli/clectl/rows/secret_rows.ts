@@ -5,7 +5,7 @@
  */
 import { type ClectlCommand, folderWord, pathWord, usualOptions } from "./clectl_command.ts";
 
-const injecting = ["field", "fields", "stdin", "file", "kind", "allow-empty"] as const;
+const injecting = ["field", "field-file", "fields", "stdin", "file", "kind", "allow-empty"] as const;
 
 /** The table, in the order of the help. */
 export const secretRows = [
@@ -18,7 +18,7 @@ export const secretRows = [
       "undelete, or --cas with its newest version.",
     positionals: [pathWord],
     hidesWords: true,
-    options: [...injecting, "labels", "expires", "cas", "quiet", ...usualOptions],
+    options: [...injecting, "label", "labels", "expires", "cas", "quiet", ...usualOptions],
     examples: [
       { line: "clectl create db/prod/john --field password", does: "ask for the value twice" },
       {
@@ -26,8 +26,16 @@ export const secretRows = [
         does: "take the value from another program",
       },
       {
-        line: "clectl create tls/web --field key --file web.key --labels team=web",
+        line: "clectl create tls/web --field key --file web.key --label team=web",
         does: "take a file, byte for byte",
+      },
+      {
+        line: "clectl create db/prod/app --field password --field-file ca=ca.pem --field-file cert=app.pem",
+        does: "several fields: ask for one, and take the others from files",
+      },
+      {
+        line: "clectl create db/prod/ann --fields --stdin < ann.json",
+        does: "several fields from a JSON object",
       },
     ],
     run: async (call) => (await import("../commands/inject.ts")).create(call),
@@ -36,11 +44,12 @@ export const secretRows = [
     name: "generate",
     summary: "let the server make a value that nobody sees",
     description:
-      "Prints path, version and fingerprint, and the bits of entropy on stderr, never the value. A path that exists needs " +
-      "--cas with its newest version, and gets a new one.",
+      "Prints path, version and fingerprint, and on stderr the bits of entropy, or the strength of a key pair; never the " +
+      "value. A path that exists needs --cas with its newest version, and gets a new one, in which the other fields keep " +
+      "their values.",
     positionals: [pathWord],
     options: [
-      "field",
+      "generatedField",
       "type",
       "length",
       "classes",
@@ -48,10 +57,12 @@ export const secretRows = [
       "no-lookalikes",
       "words",
       "separator",
+      "capitalize",
       "encoding",
       "bits",
       "keyFormat",
       "comment",
+      "label",
       "labels",
       "expires",
       "cas",
@@ -60,6 +71,10 @@ export const secretRows = [
     ],
     examples: [
       { line: "clectl generate db/prod/app --field password --length 32", does: "a password of 32 characters" },
+      {
+        line: "clectl generate wifi/guests --field passphrase --type passphrase --words 6 --separator _ --capitalize",
+        does: "words of a list",
+      },
       { line: "clectl generate ssh/deploy --field key --type ed25519 --key-format openssh", does: "a key pair" },
       { line: "clectl generate db/prod/app --field password --cas 1", does: "a new version of a password" },
     ],
@@ -69,13 +84,16 @@ export const secretRows = [
     name: "get",
     summary: "read the values of a secret",
     description:
-      "On a terminal it asks before it shows a value, and prints control characters as \\u…. With --field, the bytes of " +
-      "the value alone go to a file or a pipe.",
-    positionals: [pathWord],
+      "On a terminal it asks before it shows a value, and prints control characters as \\u…. With one --field, the bytes of " +
+      "the value alone go to a file or a pipe. Several paths are printed as one table or list; if one cannot be read, " +
+      "nothing is printed.",
+    positionals: [{ ...pathWord, many: true }],
     options: ["field", "at", "valueFormat", "dialect", "show", "context", "timeout"],
     examples: [
       { line: "clectl get db/prod/john --field password -o raw --show", does: "one value" },
       { line: "clectl get db/prod/john -o json", does: "all fields for a script" },
+      { line: "clectl get db/prod/john -f user -f password -o env", does: "two fields as lines for a shell" },
+      { line: "clectl get db/prod/john db/prod/app -o json", does: "several secrets as a list" },
       { line: "clectl get db/prod/john -o env --dialect systemd > john.env", does: "an EnvironmentFile of systemd" },
     ],
     run: async (call) => (await import("../commands/get.ts")).get(call),
@@ -87,7 +105,7 @@ export const secretRows = [
     positionals: [folderWord],
     options: ["recursive", ...usualOptions],
     examples: [
-      { line: "clectl list", does: "the top folder" },
+      { line: "clectl list /", does: "the top folder, as without a path" },
       { line: "clectl list db/ --recursive", does: "all secrets below db/" },
     ],
     run: async (call) => (await import("../commands/list.ts")).list(call),
@@ -113,7 +131,9 @@ export const secretRows = [
     options: [
       ...injecting,
       "remove-field",
+      "label",
       "labels",
+      "remove-label",
       "remove-labels",
       "expires",
       "keep",
@@ -126,7 +146,10 @@ export const secretRows = [
         line: "clectl patch db/prod/john --field user --stdin < user.txt",
         does: "change one field, and keep the others",
       },
-      { line: "clectl patch db/prod/john --labels team=db --expires 90d", does: "change what is not secret" },
+      {
+        line: "clectl patch db/prod/john --label team=db --remove-label tier --expires 90d",
+        does: "change what is not secret",
+      },
     ],
     run: async (call) => (await import("../commands/inject.ts")).patch(call),
   },
@@ -187,7 +210,9 @@ export const secretRows = [
   {
     name: "watch",
     summary: "print changes below a folder as they happen",
-    description: "Path, version and kind of change, never values. It connects again by itself, and ends with Ctrl-C.",
+    description:
+      "Path, version and kind of change, never values, of secrets with the verbs read and list. It connects again by " +
+      "itself, and ends with Ctrl-C.",
     positionals: [folderWord],
     options: usualOptions,
     examples: [{ line: "clectl watch db/prod/ -o json", does: "a JSON document in each line" }],
@@ -212,7 +237,8 @@ export const secretRows = [
     description:
       "A template refers to fields as {{ PATH#FIELD }} or {{ PATH#FIELD | json|sh|base64|yaml|urlencode }}. The file of " +
       "--to is replaced in one step, with mode 0600, and stays as it is if a field is unknown. With --watch it is written " +
-      "again when a secret in it changes, and a systemd path unit can restart the service that reads it.",
+      "again when a secret in it changes, which needs the verb list too, and a systemd path unit can restart the service " +
+      "that reads it.",
     positionals: [{ name: "TEMPLATE", files: true }],
     options: ["to", "watch", "show", "context", "timeout"],
     examples: [

@@ -8,8 +8,9 @@ import { type FieldKind, fieldNamePattern } from "../../../api/keyring/fields.ts
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { isJsonObject, parseExactJson } from "../exact_json.ts";
+import { refuseRepeated } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
-import { readValue } from "./value_bytes.ts";
+import { type GivenValue, readValue, valueOfFile } from "./value_bytes.ts";
 
 /** The fields of a write. */
 export interface FieldInput {
@@ -17,33 +18,68 @@ export interface FieldInput {
   readonly text: string;
   /** Whether a value has no bytes. */
   readonly hasEmpty: boolean;
-  /** As in {@linkcode GivenValue}. */
-  readonly remark: string | undefined;
+  readonly names: readonly string[];
+  /** As in {@linkcode GivenValue}, one for each place that the values came from. */
+  readonly remarks: readonly string[];
 }
 
 /**
- * Reads the value of `--field`, or with `--fields` an object of several.
+ * Reads the values of `--field` and `--field-file`, or with `--fields` an object of several.
  *
  * @param path the secret, for the prompt.
  * @throws {UsageError} @throws {KeyringError} `request_invalid`
  */
 export async function inputFields(call: ClectlCall, path: string): Promise<FieldInput> {
-  const { field, fields, kind = "text" } = call.options;
+  const { field = [], fields, kind = "text" } = call.options;
+  const files = (call.options["field-file"] ?? []).map(fieldFile);
+  const names = [...field, ...files.map(({ name }) => name)];
   if (fields) {
-    if (field !== undefined) throw new UsageError("--field and --fields contradict each other.");
+    if (names.length > 0) throw new UsageError("--fields has all fields in it; leave out --field and --field-file.");
     using given = await readValue(call, `Fields of ${path} as a JSON object`, false);
-    const { text, hasEmpty } = severalFields(given.secret.bytes);
-    return { text, hasEmpty, remark: given.remark };
+    return { ...severalFields(given.secret.bytes), remarks: remarksOf([given]) };
   }
-  if (field === undefined) throw new UsageError("The name of the field is missing: --field NAME.");
-  checkFieldName(field);
-  using given = await readValue(call, `Value of ${field} in ${path}`, kind === "bytes");
-  const { bytes } = given.secret;
-  return {
-    text: `{${JSON.stringify(field)}:${fieldText(field, kind, bytes)}}`,
-    hasEmpty: bytes.length === 0,
-    remark: given.remark,
-  };
+  checkSources(call, names);
+  const values: GivenValue[] = [];
+  try {
+    for (const name of field) values.push(await readValue(call, `Value of ${name} in ${path}`, kind === "bytes"));
+    for (const { file } of files) values.push(await valueOfFile(file, call));
+    const texts = values.map(({ secret }, index) => fieldMember(names[index] ?? "", kind, secret.bytes));
+    const hasEmpty = values.some(({ secret }) => secret.bytes.length === 0);
+    return { text: `{${texts.join(",")}}`, names, hasEmpty, remarks: remarksOf(values) };
+  } finally {
+    for (const value of values) value[Symbol.dispose]();
+  }
+}
+
+/** @throws {UsageError} if no field is named, a name is wrong, or one value is to serve several fields. */
+function checkSources({ options }: ClectlCall, names: readonly string[]): void {
+  const { field = [], stdin, file } = options;
+  const source = stdin ? "--stdin" : file === undefined ? undefined : "--file";
+  if (names.length === 0 || (source !== undefined && field.length === 0)) {
+    throw new UsageError("The name of the field is missing: --field NAME.");
+  }
+  names.forEach(checkFieldName);
+  refuseRepeated(names, "field");
+  if (source === undefined || field.length === 1) return;
+  throw new UsageError(
+    `${source} is the value of one field: give the others as --field-file NAME=FILE, or all as JSON with --fields.`,
+  );
+}
+
+/** @throws {UsageError} */
+function fieldFile(text: string): { readonly name: string; readonly file: string } {
+  const [, name, file] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (name !== undefined && file !== undefined) return { name, file };
+  throw new UsageError("--field-file takes NAME=FILE, as in cert=web.pem.");
+}
+
+function fieldMember(name: string, kind: FieldKind, bytes: Uint8Array): string {
+  return `${JSON.stringify(name)}:${fieldText(name, kind, bytes)}`;
+}
+
+/** The sentences about the values, each once. */
+function remarksOf(values: readonly GivenValue[]): readonly string[] {
+  return [...new Set(values.flatMap(({ remark }) => remark === undefined ? [] : [remark]))];
 }
 
 /** @throws {UsageError} */
@@ -71,7 +107,7 @@ export function fieldText(name: string, kind: FieldKind, bytes: Uint8Array): str
 }
 
 /** Texts become fields of the kind text, all other JSON values fields of the kind json. */
-function severalFields(bytes: Uint8Array): Pick<FieldInput, "text" | "hasEmpty"> {
+function severalFields(bytes: Uint8Array): Omit<FieldInput, "remarks"> {
   const object = parsedObject(exactText(bytes) ?? "");
   const fields = Object.entries(object);
   if (fields.length === 0) throw new KeyringError("request_invalid", "The JSON object has no fields in it.");
@@ -79,7 +115,8 @@ function severalFields(bytes: Uint8Array): Pick<FieldInput, "text" | "hasEmpty">
   const texts = fields.map(([name, value]) =>
     `${JSON.stringify(name)}:{"kind":"${typeof value === "string" ? "text" : "json"}","value":${JSON.stringify(value)}}`
   );
-  return { text: `{${texts.join(",")}}`, hasEmpty: fields.some(([, value]) => value === "") };
+  const names = fields.map(([name]) => name);
+  return { text: `{${texts.join(",")}}`, names, hasEmpty: fields.some(([, value]) => value === "") };
 }
 
 function parsedObject(text: string): object {

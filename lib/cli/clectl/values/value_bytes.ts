@@ -31,7 +31,7 @@ export async function readValue(call: ClectlCall, what: string, keepNewline: boo
   const { options, terminal, program } = call;
   const { stdin, file } = options;
   if (stdin && file !== undefined) throw new UsageError("--stdin and --file are two values; give one.");
-  if (file !== undefined) return await fromFile(file, call);
+  if (file !== undefined) return await valueOfFile(file, call);
   if (!stdin && !terminal.input.isTerminal) {
     throw new UsageError("The value is missing: standard input is not a terminal, so use --stdin or --file FILE.");
   }
@@ -59,8 +59,14 @@ async function typedTwice({ terminal }: ClectlCall, what: string): Promise<Secre
   throw new UsageError("The two typed values are not the same. Nothing was sent.");
 }
 
-async function fromFile(path: string, { program, terminal }: ClectlCall): Promise<GivenValue> {
+/**
+ * The bytes of a file, or of a pipe as `/dev/fd/N`.
+ *
+ * @throws {UsageError} @throws {KeyringError} `request_invalid`
+ */
+export async function valueOfFile(path: string, { program, terminal }: ClectlCall): Promise<GivenValue> {
   const shown = printable(path);
+  if (path === "-" || path === "/dev/stdin") throw new UsageError("Standard input is --stdin, and not a file.");
   if (isPipe(path)) {
     const remark = `${program.name}: The value came from the pipe ${shown}. The arguments of the command that wrote ` +
       "it were visible to other users while it ran.";

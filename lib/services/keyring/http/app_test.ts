@@ -153,7 +153,13 @@ Deno.test("generate answers with path, version, fingerprint and bits, and never 
     equal(fields.password.value.length, 32);
     ok(!shown.includes(fields.password.value));
     await keyring.expect(409, "POST", "/api/v1/generate/db/app", request);
-    await keyring.expect(201, "POST", "/api/v1/generate/db/app", { ...request, headers: { "if-match": '"1"' } });
+    await keyring.expect(200, "PATCH", "/api/v1/secrets/db/app", { body: { fields: { user: { value: "u" } } } });
+    const next = { ...request, headers: { "if-match": '"2"' } };
+    const second = await keyring.expect(201, "POST", "/api/v1/generate/db/app", next);
+    equal(second.body.version, 3);
+    const renewed = (await keyring.expect(200, "GET", "/api/v1/secrets/db/app")).body.fields;
+    equal(renewed.user.value, "u");
+    ok(renewed.password.value !== fields.password.value);
   });
 });
 

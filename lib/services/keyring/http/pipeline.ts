@@ -12,7 +12,7 @@ import { coalescedTimers, type Deadline, deadline, type SetTimer } from "../../.
 import type { Authenticated } from "../identity/authenticator.ts";
 import type { Identity } from "../policy/identity.ts";
 import type { Policy } from "../policy/policy.ts";
-import { mayList } from "../policy/rights.ts";
+import { mayReach } from "../policy/rights.ts";
 import { credentialsOf } from "./credentials.ts";
 import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
 import { IdempotencyKeys, type IdempotencyRecord } from "./idempotency.ts";
@@ -255,7 +255,9 @@ function authorizeTarget(
   const canonical = path as Parameters<typeof requireRight>[3];
   if (on === "url") return requireRight(policy, identity, verb, canonical);
   const folder = folderPath(canonical);
-  if (!mayList(policy, identity, folder)) throw lacksRight(identity, verb, folder);
+  // An entry is seen only if it may be listed, also where the route needs another verb.
+  const lacking = [verb, "list" as const].find((needed) => !mayReach(policy, identity, needed, folder));
+  if (lacking !== undefined) throw lacksRight(identity, lacking, folder);
 }
 
 /** The answer to a repeated request: the first one's status, path, version and fingerprint. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SecretPath } from "../../../api/keyring/paths.ts";
+import { didYouMean } from "../../../base/nearest.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { generate } from "../generators/generate.ts";
 import { jsonAnswer, jsonTextAnswer } from "./exchange.ts";
@@ -56,8 +57,8 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
 
   async generateSecret({ parts, path, body, text, write }) {
     const { fields, bits } = await generate(body.generator, body.field);
-    const content = { fields, generated: true, ...expiry(body), ...labelsOf(body, text) };
-    return writtenAs(201, await parts.secrets.create(path, content, write), { bits });
+    const content = { fields, ...expiry(body), ...labelsOf(body, text) };
+    return writtenAs(201, await parts.secrets.generate(path, content, write), { bits });
   },
 
   async undeleteSecret({ parts, path, body, write }) {
@@ -125,9 +126,10 @@ function withField(read: ReadSecret, name: string | undefined): ReadSecret {
   if (name === undefined) return read;
   const fields = read.fields.filter((field) => field.name === name);
   if (fields.length > 0) return { ...read, fields };
+  const near = didYouMean(name, read.fields.map((field) => field.name));
   throw new KeyringError(
     "not_found",
-    `${JSON.stringify(read.info.path)} has no field ${JSON.stringify(name)} in version ${read.version.version}.`,
+    `${JSON.stringify(read.info.path)} has no field ${JSON.stringify(name)} in version ${read.version.version}.${near}`,
   );
 }
 

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
+import type { FolderPath, SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { ChangeEvent } from "../../../api/keyring/secret_schemas.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { Authenticated } from "../identity/authenticator.ts";
-import { mayList } from "../policy/rights.ts";
+import { allows, mayReach } from "../policy/rights.ts";
 import { credentialsOf } from "./credentials.ts";
 import type { IncomingRequest } from "./exchange.ts";
 import type { NativeCall } from "./native_handlers.ts";
@@ -21,6 +21,9 @@ import { problemOf, toKeyringError } from "./problem_answer.ts";
 
 /** Milliseconds between two checks of a stream in which nothing happens. */
 const checkMs = 10_000;
+
+/** The verbs that an identity needs on a secret to see its changes. */
+const watchVerbs = ["read", "list"] as const;
 
 /** Changes that wait for a slow client; a client that falls further behind is cut off and must list again. */
 const maxWaiting = 1_000;
@@ -70,18 +73,19 @@ async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promi
     credentialsOf(request, false).credentials,
     request.signal,
   );
-  if (!mayList(policy, identity, folder)) throw lacksRight(identity, "list", folder);
+  const lacking = watchVerbs.find((verb) => !mayReach(policy, identity, verb, folder));
+  if (lacking !== undefined) throw lacksRight(identity, lacking, folder);
   return { identity, policy };
 }
 
-/** The event for a change, if the secret is below the folder and may be listed. */
+/** The event for a change, if the secret is below the folder and may be read and listed. */
 function eventFor(
   { path, version, action, from }: SecretChange,
   folder: FolderPath,
   rights: Authenticated,
 ): ChangeEvent | undefined {
   const isShown = (one: SecretPath) =>
-    one.startsWith(folder) && mayList(rights.policy, rights.identity, parentOf(one), one);
+    one.startsWith(folder) && watchVerbs.every((verb) => allows(rights.policy, rights.identity, verb, one));
   const before = from !== undefined && isShown(from) ? { from } : {};
   if (isShown(path)) return { path, version, action, ...before };
   // The secret has left the part that the identity sees.

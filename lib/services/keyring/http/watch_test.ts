@@ -59,10 +59,10 @@ async function watch(keyring: TestKeyring, folder: string, request: TestRequest)
   return events;
 }
 
-Deno.test("watch sends path, version and action of changes that may be listed, and no value", async () => {
+Deno.test("watch sends path, version and action of changes that may be read and listed, and no value", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
-    const own = await keyring.token("lister");
+    const own = await keyring.token("watcher");
     const stop = new AbortController();
     const events = await watch(keyring, "db", { ...own, signal: stop.signal });
     await keyring.expect(201, "POST", "/api/v1/secrets/db/test/x", { body });
@@ -82,7 +82,7 @@ Deno.test("watch sends path, version and action of changes that may be listed, a
 Deno.test("watch ends with 401 before the next event after its token was revoked", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
-    const own = await keyring.token("lister");
+    const own = await keyring.token("watcher");
     const events = await watch(keyring, "", own);
     const { tokens } = (await keyring.expect(200, "GET", "/api/v1/tokens")).body;
     await keyring.expect(204, "DELETE", `/api/v1/tokens/${tokens[0].id}`);
@@ -97,22 +97,29 @@ Deno.test("watch ends with 403 within 10 seconds after the policy takes the righ
   const clock = new FakeClock();
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
-    const own = await keyring.token("lister");
+    const own = await keyring.token("watcher");
     const events = await watch(keyring, "db/prod", own);
     const comment = events.block();
     await clock.advance(10_000);
     match(await comment ?? "", /^: /);
-    await keyring.policy(testPolicy.replace("{path: db/prod/, verbs: [list]}", "{path: else, verbs: [list]}"));
+    await keyring.policy(testPolicy.replaceAll("{path: db/, verbs: [read]}", "{path: else, verbs: [read]}"));
     const end = events.next();
     await clock.advance(10_000);
     deepEqual([(await end)?.event, (await end)?.data.status], ["end", 403]);
   }, { clock });
 });
 
-Deno.test("watch of a folder that may not be listed is 403", async () => {
+Deno.test("watch needs the verb read, and the verb list, on the folder or something below it", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
-    await keyring.expect(403, "GET", "/api/v1/watch/other", await keyring.token("lister"));
-    await keyring.expect(403, "GET", "/api/v1/watch/", await keyring.token("writer"));
+    const refused = async (role: string, folder: string, verb: string) => {
+      const { body } = await keyring.expect(403, "GET", `/api/v1/watch/${folder}`, await keyring.token(role));
+      match(body.detail, new RegExp(`does not have the verb ${verb} on`));
+    };
+    await refused("watcher", "other", "read");
+    await refused("watcher", "db/test", "list");
+    await refused("writer", "", "read");
+    await refused("lister", "db/prod", "read");
+    await (await watch(keyring, "", await keyring.token("watcher"))).end();
   });
 });

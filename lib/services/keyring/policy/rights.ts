@@ -32,10 +32,14 @@ export function mayList(
   entry?: SecretPath | FolderPath,
 ): boolean {
   if (entry !== undefined && parentOf(entry) !== folder) return false;
-  const asked = entry ?? folder;
-  if (allows(policy, identity, "list", asked)) return true;
-  if (asked !== "" && !asked.endsWith("/")) return false;
-  return rulesOf(policy, identity).some(({ verbs, path }) => verbs.has("list") && path.startsWith(asked));
+  return mayReach(policy, identity, "list", entry ?? folder);
+}
+
+/** Whether an identity may use a verb on a secret, or on a folder or anything below it. */
+export function mayReach(policy: Policy, identity: Identity, verb: Verb, path: SecretPath | FolderPath): boolean {
+  if (allows(policy, identity, verb, path)) return true;
+  if (path !== "" && !path.endsWith("/")) return false;
+  return rulesOf(policy, identity).some((rule) => rule.verbs.has(verb) && rule.path.startsWith(path));
 }
 
 /**

@@ -4,7 +4,7 @@ import { type FolderPath, folderPath, type SecretPath, secretPath } from "../../
 import { type Verb, verbNames } from "../../../api/keyring/verbs.ts";
 import type { Identity } from "./identity.ts";
 import type { Policy, Rule } from "./policy.ts";
-import { allows, mayList, rightsBeyond } from "./rights.ts";
+import { allows, mayList, mayReach, rightsBeyond } from "./rights.ts";
 
 const identity = (...roles: string[]): Identity => ({ kind: "person", name: "person:anna", id: "0".repeat(32), roles });
 
@@ -163,4 +163,14 @@ Deno.test("allows() on a folder holds for each entry of it: a list of the folder
       equal(mayList(policy, identity("r"), folderPath(folder), entry), true);
     }
   }));
+});
+
+Deno.test("mayReach() takes a folder if the verb is permitted on it or on anything below it, and a secret by itself", () => {
+  const policy = policyOf({ a: [rule("db/prod/john", "read"), rule("web/", "list")] });
+  const reaches = (verb: Verb, path: string) => mayReach(policy, identity("a"), verb, pathOf(path));
+  for (const path of ["", "db/", "db/prod/", "db/prod/john", "db/prod/john/"]) equal(reaches("read", path), true, path);
+  for (const path of ["web/", "db/test/", "db/prod/johnny/", "db/prod", "db/prod/anna"]) {
+    equal(reaches("read", path), false, path);
+  }
+  equal(reaches("list", "db/"), false);
 });

@@ -162,3 +162,8 @@ export interface SecretChange {
   /** Grows with each change of this secret; from it a watch is resumed. */
   readonly revision: number;
 }
+
+/** Versions that a caller names. */
+export interface VersionChoice {
+  readonly versions?: readonly number[];
+}

@@ -5,8 +5,8 @@
  */
 import { concat, hex, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { SecretField } from "../../../api/keyring/fields.ts";
 import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
-import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
 import { Claims } from "./claims.ts";
 import { watchSecrets } from "./changes.ts";
@@ -31,17 +31,29 @@ import type {
   WriteCall,
   WrittenSecret,
 } from "./model.ts";
-import { diffOf } from "./secret_diff.ts";
-import { emptySecret, finished, patchedFields, withContent, withPatch, withVersion } from "./secret_changes.ts";
+import {
+  actionAt,
+  type ChangedSecret,
+  emptySecret,
+  finished,
+  mergedFields,
+  patchedFields,
+  type SecretWrite,
+  unlessKeyringError,
+  withContent,
+  withPatch,
+  withVersion,
+} from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
-import { readFields, wrongValue } from "./values.ts";
+import { fieldDifferences, liveFields, readFields, wrongValue } from "./values.ts";
 import {
   askedVersion,
   changedVersions,
   checkVersion,
-  existsAlready,
   liveVersion,
+  pathAbsent,
+  pathTaken,
   refuseDestroyed,
   refuseExpired,
 } from "./versions.ts";
@@ -50,23 +62,6 @@ import {
 export interface SecretsParts {
   readonly store: RecordStore;
   readonly clock: Clock;
-}
-
-/** A write of one secret within a transaction. */
-interface SecretWrite {
-  /** `undefined` if the path does not exist. */
-  readonly found: FoundSecret | undefined;
-  readonly tx: RecordTransaction;
-  readonly now: number;
-}
-
-/** The result of a write before it is stored. */
-interface ChangedSecret {
-  readonly id: Uint8Array;
-  readonly secret: StoredSecret;
-  readonly action: ChangeAction;
-  readonly value?: StoredValue;
-  readonly fingerprint?: string;
 }
 
 /** Reads that meet a deletion between metadata and value. */
@@ -148,7 +143,7 @@ export class Secrets {
     return await this.#write(path, call, async (write) => {
       const before = write.found?.metadata.value;
       const hasVersions = before !== undefined && before.currentVersion > 0;
-      if (hasVersions && call.cas === undefined) throw existsAlready(path, before);
+      if (hasVersions && call.cas === undefined) throw pathTaken(path, before);
       return await this.#added(path, write, content, hasVersions ? "update" : "create");
     });
   }
@@ -159,9 +154,23 @@ export class Secrets {
   async put(path: SecretPath, content: NewSecret, call: WriteCall): Promise<PutSecret> {
     let info: SecretInfo | undefined;
     const note = (id: Uint8Array, secret: StoredSecret) => void (info = infoOf(id, secret));
-    const add = (write: SecretWrite) => this.#added(path, write, content, write.found ? "update" : "create");
+    const add = (write: SecretWrite) => this.#added(path, write, content, actionAt(write));
     const written = await this.#write(path, call, add, note);
     return { ...written, info: info ?? await this.info(path, call.signal) };
+  }
+
+  /**
+   * Makes a secret of generated fields, or with `cas` a new version in which the other fields of the newest one stay.
+   * Fields of a deleted version do not come back. Errors as for `create`.
+   */
+  async generate(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#write(path, call, async (write) => {
+      const hasVersions = write.found !== undefined && write.found.metadata.value.currentVersion > 0;
+      if (hasVersions && call.cas === undefined) throw pathTaken(path, write.found.metadata.value);
+      const kept = write.found && hasVersions ? await liveFields(write.tx, write.found) : [];
+      const generated = { ...content, generated: true };
+      return await this.#added(path, write, generated, hasVersions ? "update" : "create", kept);
+    });
   }
 
   /**
@@ -197,7 +206,7 @@ export class Secrets {
   async setMetadata(path: SecretPath, change: MetadataChange, call: WriteCall): Promise<WrittenSecret> {
     const { labels = {}, replaceLabels = false, keptVersions, create = false } = change;
     return await this.#write(path, call, ({ found, now }) => {
-      if (!found && !create) throw notFound(path);
+      if (!found && !create) throw pathAbsent(path);
       const before = found?.metadata.value ?? emptySecret(path, now);
       const patch = { labels, ...(keptVersions !== undefined && { keptVersions }) };
       const secret = withPatch(replaceLabels ? { ...before, labels: {} } : before, patch);
@@ -213,9 +222,9 @@ export class Secrets {
    */
   async move(from: SecretPath, to: SecretPath, call: WriteCall): Promise<WrittenSecret> {
     const written = await this.#writeExisting(from, call, async ({ tx }, found) => {
-      if (from === to) throw existsAlready(to, found.metadata.value);
+      if (from === to) throw pathTaken(to, found.metadata.value);
       const there = await this.#tree.find(tx, to);
-      if (there) throw existsAlready(to, there.metadata.value);
+      if (there) throw pathTaken(to, there.metadata.value);
       await this.#claims.refuse(tx, to);
       tx.delete({ table: "index" }, found.indexKey);
       await this.#tree.add(tx, to, found.id);
@@ -275,11 +284,8 @@ export class Secrets {
 
   /** The names of the fields that differ between two versions. Errors as for `read`. */
   async diff(path: SecretPath, from: number, to: number, signal: AbortSignal): Promise<SecretDiff> {
-    const [before, after] = [
-      await this.read(path, { version: from, signal }),
-      await this.read(path, { version: to, signal }),
-    ];
-    return diffOf(before.fields, after.fields);
+    const before = await this.read(path, { version: from, signal });
+    return fieldDifferences(before.fields, (await this.read(path, { version: to, signal })).fields);
   }
 
   /**
@@ -307,7 +313,7 @@ export class Secrets {
     const isSettled = !await this.#claims.settle(reader, path, signal, found?.imports);
     const settled = isSettled ? found : await this.#tree.findSurely(reader, path);
     if (settled) return settled;
-    throw notFound(path);
+    throw pathAbsent(path);
   }
 
   async #write(
@@ -336,24 +342,27 @@ export class Secrets {
     const { cas, ...rest } = call;
     return await this.#write(path, rest, async (write) => {
       const found = write.found ?? await this.#tree.findSurely(write.tx, path);
-      if (!found) throw notFound(path);
+      if (!found) throw pathAbsent(path);
       checkVersion(path, found.metadata.value, cas);
       return await change({ ...write, found }, found);
     });
   }
 
-  /** The secret with one more version. */
+  /** The secret with one more version. @param kept fields that stay where the content has none of their name. */
   async #added(
     path: SecretPath,
     { found, now }: SecretWrite,
     content: NewSecret | NewVersion,
     action: ChangeAction,
+    kept: readonly SecretField[] = [],
   ): Promise<ChangedSecret> {
     const id = found?.id ?? newTreeId();
-    const before = withContent(found?.metadata.value ?? emptySecret(path, now), content);
-    const value = newValue(content.fields);
+    const fields = kept.length === 0 ? content.fields : mergedFields(kept, content.fields);
+    const before = withContent(found?.metadata.value ?? emptySecret(path, now), { ...content, fields });
+    const value = newValue(fields);
     const generated = content.generated ?? false;
-    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, value) : undefined;
+    const made = kept.length === 0 ? value : newValue(content.fields);
+    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, made) : undefined;
     const shown = fingerprint !== undefined && { fingerprint };
     return { id, secret: withVersion(before, { value, generated, now, ...shown }), action, value, ...shown };
   }
@@ -387,12 +396,4 @@ export class Secrets {
   #now(): number {
     return Math.max(0, Math.floor(this.#clock.wall()));
   }
-}
-
-function notFound(path: SecretPath): KeyringError {
-  return new KeyringError("not_found", `"${path}" does not exist.`);
-}
-
-function unlessKeyringError(thrown: unknown): void {
-  if (!(thrown instanceof KeyringError)) throw thrown;
 }

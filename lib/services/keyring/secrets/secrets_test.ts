@@ -319,6 +319,46 @@ Deno.test("a generated value has a fingerprint of its secret and version, and ot
   assert.deepEqual(versions.map(({ fingerprint }) => fingerprint), [first.fingerprint, second.fingerprint, undefined]);
 });
 
+Deno.test("generate() keeps the other fields of the newest version, in their order, and their kinds", async () => {
+  await using stage = new TestSecrets();
+  const { secrets } = stage;
+  const blob = { name: "blob", kind: "bytes", value: utf8("b") } as const;
+  await secrets.create(john, { fields: [textField("user", "u"), textField("password", "old"), blob] }, call);
+  const content = { fields: [textField("password", "new"), textField("more", "m")] };
+  await assert.rejects(secrets.generate(john, content, call), { code: "exists" });
+  await assert.rejects(secrets.generate(john, content, { ...call, cas: 7 }), { code: "version_mismatch" });
+  const { version, fingerprint } = await secrets.generate(john, content, { ...call, cas: 1 });
+  assert.equal(version, 2);
+  assert.match(fingerprint ?? "", /^[0-9a-f]{16}$/);
+  const { fields } = await secrets.read(john, { signal });
+  const shown = fields.map(({ name, kind, value }) => `${name} ${kind} ${utf8Text(value)}`);
+  assert.deepEqual(shown, ["user text u", "password text new", "blob bytes b", "more text m"]);
+  const before = await secrets.read(john, { signal, version: 1 });
+  assert.equal(before.fields.length, 3);
+});
+
+Deno.test("generate() brings no field of a deleted or destroyed version back", async () => {
+  await using stage = new TestSecrets();
+  const { secrets } = stage;
+  await secrets.create(john, { fields: [textField("user", "u"), textField("password", "old")] }, call);
+  await secrets.delete(john, {}, call);
+  const content = { fields: [textField("password", "new")] };
+  await secrets.generate(john, content, { ...call, cas: 1 });
+  assert.deepEqual((await secrets.read(john, { signal })).fields.map(({ name }) => name), ["password"]);
+  await secrets.destroy(john, { versions: [2] }, call);
+  await secrets.generate(john, content, { ...call, cas: 2 });
+  assert.deepEqual((await secrets.read(john, { signal })).fields.map(({ name }) => name), ["password"]);
+});
+
+Deno.test("generate() refuses a version whose fields are too large together", async () => {
+  await using stage = new TestSecrets();
+  const { secrets } = stage;
+  await secrets.create(john, { fields: [textField("big", "x".repeat(1_048_000))] }, call);
+  const content = { fields: [textField("password", "y".repeat(1_000))] };
+  await assert.rejects(secrets.generate(john, content, { ...call, cas: 1 }), { code: "too_large" });
+  assert.equal((await secrets.info(john, signal)).currentVersion, 1);
+});
+
 Deno.test("what is written alongside is in the same transaction", async () => {
   await using stage = new TestSecrets();
   const failing = { ...call, alongside: () => Promise.reject(new RangeError("no")) };

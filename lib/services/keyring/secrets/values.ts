@@ -6,11 +6,13 @@
 import type { SecretField } from "../../../api/keyring/fields.ts";
 import type { SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { sameBytes } from "../../../base/bytes.ts";
+import { equalBytes, sameBytes } from "../../../base/bytes.ts";
 import type { RecordReader } from "../records/records.ts";
 import type { StoredVersion } from "./metadata_record.ts";
+import type { SecretDiff } from "./model.ts";
 import type { FoundSecret } from "./tree.ts";
 import { valueCodec, valueKey } from "./value_record.ts";
+import { askedVersion } from "./versions.ts";
 
 /**
  * The fields of a version.
@@ -32,6 +34,30 @@ export async function readFields(
   const kindsFit = fields.every(({ kind }, index) => kind === version.fields[index]?.kind);
   if (hash !== version.hash || !kindsFit) throw wrongValue(metadata.value.path, version.version);
   return fields;
+}
+
+/** The fields of the newest version; none if it is not live. @throws {KeyringError} `integrity` */
+export async function liveFields(reader: RecordReader, found: FoundSecret): Promise<readonly SecretField[]> {
+  const version = askedVersion(found.metadata.value);
+  if (version.state !== "live") return [];
+  const fields = await readFields(reader, found, version);
+  if (fields) return fields;
+  throw wrongValue(found.metadata.value.path, version.version);
+}
+
+/** The names of the fields that differ between two lists. */
+export function fieldDifferences(before: readonly SecretField[], after: readonly SecretField[]): SecretDiff {
+  const old = new Map(before.map((field) => [field.name, field]));
+  const kept = after.filter(({ name }) => old.has(name));
+  const isSame = ({ name, kind, value }: SecretField) =>
+    old.get(name)?.kind === kind && equalBytes(old.get(name)?.value ?? new Uint8Array(0), value);
+  const names = (fields: readonly SecretField[]) => fields.map(({ name }) => name).toSorted();
+  return {
+    added: names(after.filter(({ name }) => !old.has(name))),
+    removed: names(before.filter(({ name }) => !after.some((field) => field.name === name))),
+    changed: names(kept.filter((field) => !isSame(field))),
+    same: names(kept.filter(isSame)),
+  };
 }
 
 /** The failure for a value that is missing, or is not that of the metadata. */

@@ -102,8 +102,13 @@ function missingVersion(path: SecretPath, versions: readonly StoredVersion[], as
   return `"${path}" has versions ${first} to ${last}, not ${asked}.`;
 }
 
-/** The failure to make a secret at a path that has one. */
-export function existsAlready(path: SecretPath, secret: StoredSecret): KeyringError {
+/** The error for a path without a secret. */
+export function pathAbsent(path: SecretPath): KeyringError {
+  return new KeyringError("not_found", `"${path}" does not exist.`);
+}
+
+/** The error for a path at which a secret exists. */
+export function pathTaken(path: SecretPath, secret: StoredSecret): KeyringError {
   const { currentVersion: version } = secret;
   const { state } = askedVersion(secret);
   const cure = state === "deleted"
@@ -112,7 +117,7 @@ export function existsAlready(path: SecretPath, secret: StoredSecret): KeyringEr
   return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
 }
 
-/** @throws {KeyringError} `destroyed` if the value of a version is gone or about to go. */
+/** @throws {KeyringError} `destroyed` */
 export function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
   if (state === "live" || state === "deleted") return;
   throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
