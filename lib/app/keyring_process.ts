@@ -231,7 +231,6 @@ export class KeyringProcess implements AsyncDisposable {
         lasting: parent,
       });
       this.#comparing = this.#compare(this.#open.atStart);
-      await this.#open.parts.secrets.resume(parent);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
       return true;
     } catch (thrown) {

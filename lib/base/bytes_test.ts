@@ -166,3 +166,11 @@ Deno.test("fieldSize() is what bytes take, and what a text of three bytes for ea
   fc.assert(fc.property(bytes, (value) => assert.equal(fieldSize(value), lengthPrefixed(value).length)));
   assert.equal(fieldSize("€€"), lengthPrefixed(utf8("€€")).length);
 });
+
+Deno.test("sameBytes() compares length and content", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  assert.deepEqual(
+    [[1, 2, 3], [1, 2], [1, 2, 4], [1, 2, 3, 0]].map((other) => sameBytes(bytes, Uint8Array.from(other))),
+    [true, false, false, false],
+  );
+});

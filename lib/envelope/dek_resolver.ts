@@ -42,6 +42,11 @@ export interface DekRequest {
   readonly wraps?: readonly Wrap[];
   /** Opens the sealed seed; `undefined` if the data key is the wrong one. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
+  /**
+   * A name for the sealed seed that no other one has, for instance its hash: then the opened seed is kept with the data
+   * key, for as long, and a copy of it answers the next request with this name.
+   */
+  readonly keepAs?: string;
   /** Its signal is read only before a wait: a gRPC call creates its AbortController at the first read. */
   readonly call: CallOptions;
 }
@@ -241,11 +246,13 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
 }
 
 function openWith(
-  { dek, holders, own }: CachedDek,
-  { open }: Pick<DekRequest, "open">,
+  { dek, holders, own, seeds }: CachedDek,
+  { open, keepAs }: Pick<DekRequest, "open" | "keepAs">,
   cache: CacheResult,
 ): OpenedSeed {
-  const seed = open(dek);
+  const kept = keepAs === undefined ? undefined : seeds.get(keepAs);
+  const seed = kept?.slice() ?? open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
+  if (keepAs !== undefined && !kept) seeds.set(keepAs, seed.slice());
   return { seed, cache, holders, own };
 }

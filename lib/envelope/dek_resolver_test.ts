@@ -264,3 +264,30 @@ Deno.test("DekResolver ends its calls and wipes its data keys when it is dispose
   assert.equal(await outcome, "cancelled");
   assert.deepEqual(kept, new Uint8Array(32));
 });
+
+Deno.test("open() keeps a seed by its name as long as the data key, gives out copies, and wipes it at the end", async () => {
+  const a = new Key("a");
+  using stage = new Stage([a]);
+  let tries = 0;
+  const open = () => {
+    tries++;
+    return seed.slice();
+  };
+  const ask = async () => (await stage.open("00", { open, keepAs: "x" })).seed;
+  (await ask()).fill(0);
+  assert.deepEqual(await ask(), seed);
+  assert.equal(tries, 1);
+  assert.deepEqual((await stage.open("00", { open, keepAs: "y" })).seed, seed);
+  assert.equal(tries, 2);
+  const kept = stage.cache.peek("00")?.seeds.get("x");
+  await stage.clock.advance(limits.maxAgeMs + 1);
+  a.fail("key_unusable");
+  await assert.rejects(ask(), { code: "key_unusable" });
+  assert.deepEqual(kept, new Uint8Array(32), "the seed goes with the data key");
+  a.answer = () => Promise.resolve(dek);
+  assert.deepEqual(await ask(), seed);
+  assert.equal(tries, 3);
+  const last = stage.cache.peek("00")?.seeds.get("x");
+  stage.source[Symbol.dispose]();
+  assert.deepEqual(last, new Uint8Array(32));
+});

@@ -35,6 +35,8 @@ export interface CachedDek {
   askAgainAt: number;
   /** When it was first refused with `permission_denied`; a later refusal confirms it. */
   deniedAt: number | undefined;
+  /** Seeds that it has opened and that are kept with it, each by the name that its caller gave; wiped when it goes. */
+  readonly seeds: Map<string, Uint8Array>;
 }
 
 /** A least recently used cache. */
@@ -79,7 +81,9 @@ export class UnwrapCache implements Disposable {
 
   /** Adds or replaces a data key that was just unwrapped or made. The cache owns its argument from now on. */
   put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps" | "own">): CachedDek {
-    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
+    const times = { confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
+    const entry: CachedDek = { ...kept, ...times, seeds: new Map() };
+    wipeSeeds(this.#entries.get(reference));
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();
@@ -88,13 +92,14 @@ export class UnwrapCache implements Disposable {
     return entry;
   }
 
-  /** Removes a data key. It is not wiped: a Decrypt in progress may hold it. */
+  /** Removes a data key. It is not wiped: a Decrypt in progress may hold it. Seeds are, since only copies are given out. */
   drop(reference: string, reason: "lru" | "age" | "refused"): void {
     this.#remove(reference, reason);
     this.#reportSize();
   }
 
   #remove(reference: string, reason: "lru" | "age" | "refused"): void {
+    wipeSeeds(this.#entries.get(reference));
     if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
   }
 
@@ -106,7 +111,15 @@ export class UnwrapCache implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { dek } of this.#entries.values()) dek.fill(0);
+    for (const entry of this.#entries.values()) {
+      entry.dek.fill(0);
+      wipeSeeds(entry);
+    }
     this.#entries.clear();
   }
+}
+
+function wipeSeeds(entry: CachedDek | undefined): void {
+  for (const seed of entry?.seeds.values() ?? []) seed.fill(0);
+  entry?.seeds.clear();
 }

@@ -67,6 +67,8 @@ export interface OpenRequest {
   readonly purpose: Purpose;
   /** Opens the data sealed under the data key; `undefined` if the data key is the wrong one. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
+  /** See `DekRequest.keepAs`. */
+  readonly keepAs?: string;
 }
 
 /** Receives the result of a successful probe; returns whether another probe has to confirm it soon. */
@@ -188,13 +190,13 @@ export class KekGroup implements AsyncDisposable {
    * @throws {KmsError} `integrity` if the wraps are not those of the reference, or if the right data key does not open it;
    *   `key_unknown` if no configured provider can unwrap it; a provider's error; `deadline_exceeded`.
    */
-  async open({ wraps, reference, purpose, open }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
+  async open({ wraps, reference, purpose, ...seed }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
     const key = hex(reference);
     if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
       throw foreignBytes("the wraps are not those of the envelope");
     }
     const holders = () => holdersOf(wraps, this.#unwrappersFor(purpose), (name) => this.#isSick(name), this.#wrapOnly);
-    return await this.#resolver.open({ reference: key, holders, wraps, open, call });
+    return await this.#resolver.open({ reference: key, holders, wraps, ...seed, call });
   }
 
   /**

@@ -5,14 +5,14 @@
  * @module
  */
 import { systemClock } from "../../lib/base/clock.ts";
-import { type AnswerRequest, jsonAnswer, responseOf } from "../../lib/services/keyring/http/exchange.ts";
+import { type AnswerRequest, jsonAnswer } from "../../lib/services/keyring/http/exchange.ts";
 import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
 
 // As in both programs. The first listener for a signal opens descriptors, and Deno 2.9.6 panics if it gets none.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());
 const [folder = ""] = Deno.args;
-const answer: AnswerRequest = () => Promise.resolve(responseOf(jsonAnswer(200, "served")));
+const answer: AnswerRequest = () => Promise.resolve(jsonAnswer(200, "served"));
 const [key, chain] = [`${folder}/key.pem`, `${folder}/chain.pem`].map((path) => Deno.readTextFileSync(path));
 await openUnixListener({
   path: `${folder}/s`,

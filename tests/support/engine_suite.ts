@@ -15,6 +15,7 @@ import {
   type TableName,
   tables,
 } from "../../lib/services/keyring/engine/engine.ts";
+import { testFreshness } from "./engine_freshness.ts";
 import { ModelEngine } from "./model_engine.ts";
 
 /** An empty store for one test. */
@@ -62,6 +63,7 @@ export function testEngine(name: string, open: () => Promise<EngineUnderTest>, r
   testWrites(test);
   testConcurrency(test);
   testReads(test);
+  testFreshness(test);
   testWatch(test);
   testLimits(test);
   test("commit(), get(), scan() and snapshot() do the same as a model in memory", async (engine) => {
@@ -71,9 +73,10 @@ export function testEngine(name: string, open: () => Promise<EngineUnderTest>, r
   });
 }
 
-type Register = (criterion: string, run: (engine: Engine, other: Engine) => Promise<void>) => void;
+/** Registers one test of the suite. */
+export type RegisterEngineTest = (criterion: string, run: (engine: Engine, other: Engine) => Promise<void>) => void;
 
-function testWrites(test: Register): void {
+function testWrites(test: RegisterEngineTest): void {
   test("commit() writes rows that get() returns in the order of the names", async (engine) => {
     const writes = [put("value", key(2), "b"), put("value", key(1), "a"), put("index", key(1), "")];
     assert.equal(await engine.commit([], writes, signal), true);
@@ -130,7 +133,7 @@ function testWrites(test: Register): void {
   });
 }
 
-function testConcurrency(test: Register): void {
+function testConcurrency(test: RegisterEngineTest): void {
   test("commit() lets 16 parallel writers lose no update", async (engine, other) => {
     const at = key(1, 2, 3);
     await engine.commit([], [put("schedule", at, Uint8Array.of(0, 0))], signal);
@@ -193,7 +196,7 @@ function testConcurrency(test: Register): void {
   });
 }
 
-function testReads(test: Register): void {
+function testReads(test: RegisterEngineTest): void {
   test("scan() returns the rows of a table in the order of their keys, in pages", async (engine) => {
     const keys = [
       key(0),
@@ -265,7 +268,7 @@ function testReads(test: Register): void {
   });
 }
 
-function testWatch(test: Register): void {
+function testWatch(test: RegisterEngineTest): void {
   test(
     "watch() names the rows of its table that any server writes or deletes after the call",
     async (engine, other) => {
@@ -307,7 +310,7 @@ function testWatch(test: Register): void {
   });
 }
 
-function testLimits(test: Register): void {
+function testLimits(test: RegisterEngineTest): void {
   const refuses = async (code: string, call: Promise<unknown>) => {
     await assert.rejects(
       call,

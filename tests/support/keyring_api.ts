@@ -10,7 +10,7 @@ import { utf8 } from "../../lib/base/bytes.ts";
 import type { KeyringError } from "../../lib/api/keyring/problems.ts";
 import { AuditChain } from "../../lib/services/keyring/audit/audit_chain.ts";
 import { keyringApp, type KeyringAppOptions } from "../../lib/services/keyring/http/app.ts";
-import type { AnswerRequest, RequestPeer } from "../../lib/services/keyring/http/exchange.ts";
+import type { AnswerRequest, ApiAnswer, RequestPeer } from "../../lib/services/keyring/http/exchange.ts";
 import type { PartHealth } from "../../lib/services/keyring/http/health.ts";
 import { ValueGenerators } from "../../lib/services/keyring/generators/value_generators.ts";
 import type { KeyringParts, RunUpkeep } from "../../lib/services/keyring/http/parts.ts";
@@ -173,17 +173,19 @@ export class TestKeyring implements AsyncDisposable {
     const all: Record<string, string> = body === undefined
       ? { ...headers }
       : { "content-type": "application/json", ...headers };
-    return await this.answer({
-      method,
-      target,
-      peer,
-      signal,
-      header: (name) => all[name],
-      body: (maxBytes) => {
-        equal(bytes.length <= maxBytes, true, "a test sends no body that is too long for its route");
-        return Promise.resolve(bytes);
-      },
-    });
+    return responseOf(
+      await this.answer({
+        method,
+        target,
+        peer,
+        signal,
+        header: (name) => all[name],
+        body: (maxBytes) => {
+          equal(bytes.length <= maxBytes, true, "a test sends no body that is too long for its route");
+          return Promise.resolve(bytes);
+        },
+      }),
+    );
   }
 
   /** A request that must be answered with a status. */
@@ -215,4 +217,15 @@ export class TestKeyring implements AsyncDisposable {
     await this.#audit[Symbol.asyncDispose]();
     await this.store[Symbol.asyncDispose]();
   }
+}
+
+/** The answer as a `Response`, which tests read. */
+function responseOf({ status, headers, body = "" }: ApiAnswer): Response {
+  if (status === 204) return new Response(null, { status, headers: { ...headers } });
+  if (typeof body !== "string" && !(body instanceof Uint8Array)) {
+    return new Response(ReadableStream.from(body), { status, headers: { ...headers } });
+  }
+  const bytes = typeof body === "string" ? utf8(body) : body;
+  const length = { "content-length": String(bytes.length) };
+  return new Response(bytes as Uint8Array<ArrayBuffer>, { status, headers: { ...headers, ...length } });
 }

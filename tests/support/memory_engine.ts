@@ -20,6 +20,7 @@ import {
   tables,
 } from "../../lib/services/keyring/engine/engine.ts";
 import { requireNames, requireRange, requireTransaction } from "../../lib/services/keyring/engine/limits.ts";
+import { RangeMarks } from "../../lib/services/keyring/engine/range_marks.ts";
 import { RowChanges } from "../../lib/services/keyring/engine/row_changes.ts";
 
 /** The verbs of an engine that a test can make fail. */
@@ -50,6 +51,7 @@ export class MemoryEngine implements Engine {
   readonly calls = { get: 0, scan: 0, commit: 0, snapshot: 0, purge: 0 };
   readonly #tables = new Map<TableName, MemoryTable>();
   readonly #changes: RowChanges;
+  readonly #marks = new RangeMarks();
   #version = 0;
 
   /** @param clock of the times at which a watch is confirmed. */
@@ -94,6 +96,10 @@ export class MemoryEngine implements Engine {
 
   watch(table: TableName, signal: AbortSignal): RowWatch {
     return this.#changes.watch(table, signal);
+  }
+
+  mark(table: TableName, prefix: Uint8Array): number {
+    return this.#marks.of(table, prefix);
   }
 
   async *snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]> {
@@ -157,6 +163,7 @@ export class MemoryEngine implements Engine {
       const row = bytes && { table, key: key.slice(), bytes: bytes.slice(), version: this.#version };
       this.#table(table).set(hex(key), row);
     }
+    this.#marks.changed(writes);
     this.#changes.announce(writes.map(({ table, key }) => ({ table, key: key.slice() })));
   }
 }

@@ -5,6 +5,13 @@
  * @module
  */
 import { join } from "node:path";
+import { secretPath } from "../../../lib/api/keyring/paths.ts";
+import { keyringOwnConfig, openKeyringStore } from "../../../lib/app/keyring_store.ts";
+import { utf8 } from "../../../lib/base/bytes.ts";
+import { systemClock } from "../../../lib/base/clock.ts";
+import { readEnvironment } from "../../../lib/config/environment.ts";
+import { loadConfig } from "../../../lib/config/load.ts";
+import { Secrets } from "../../../lib/services/keyring/secrets/secrets.ts";
 import type { Authority } from "../../support/certificates.ts";
 import { serverProgram } from "../../e2e/servers.ts";
 import { type KeyringPrograms, KeyringSite } from "../../e2e/harness/keyring.ts";
@@ -24,6 +31,8 @@ export interface KvServer extends AsyncDisposable {
   readonly command: readonly string[];
   /** Starts it, and waits until it serves. */
   start(): Promise<Process>;
+  /** Writes all secrets into its store while it does not run; left out by a server that takes them by its API alone. */
+  readonly seed?: () => Promise<void>;
 }
 
 /** Settings of a server. */
@@ -87,8 +96,33 @@ export async function keyringServer(
     command: [programs.trousseau, "keyring", "serve", "--config", site.config],
     site,
     start,
+    seed: () => writeSecrets(site, count),
     [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
   };
+}
+
+/** Writes in flight: as many as share a commit. */
+const seeding = 256;
+
+/** Writes the secrets of `kv-seed` in `driver/kv.go` into the store of a site whose server does not run. */
+async function writeSecrets(site: KeyringSite, count: number): Promise<void> {
+  const config = keyringOwnConfig(await loadConfig(site.config, readEnvironment()));
+  const { signal } = new AbortController();
+  await using opened = await openKeyringStore(config, { create: false, notify: () => {}, signal });
+  const secrets = new Secrets({ store: opened.store, clock: systemClock });
+  let next = 0;
+  const write = async () => {
+    while (next < count) {
+      const [folder, number] = [Math.floor(next / 10_000), String(next++).padStart(6, "0")];
+      const fields = [["username", `user${number}`], ["password", "0123456789abcdef0123456789abcdef"]] as const;
+      await secrets.put(
+        secretPath(`bench/${folder}/s${number}`),
+        { fields: fields.map(([name, text]) => ({ name, kind: "text", value: utf8(text) })) },
+        { signal },
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: seeding }, write));
 }
 
 async function called(site: KeyringSite, method: string, path: string, body: unknown) {

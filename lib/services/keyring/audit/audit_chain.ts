@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { KeyringAuditEntry } from "../../../api/keyring/audit_format.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { unavailable } from "./chain_file.ts";
@@ -158,8 +159,11 @@ export class AuditChain implements AsyncDisposable {
     this.#queue.push(line);
     if (this.#flushing) return;
     this.#flushing = true;
-    // Requests that come before the write begins, and those that come during it, share a write.
-    void this.#serial(() => this.#flushAll());
+    // Requests of this turn of the event loop, and those that come during a write, share the next write.
+    void this.#serial(async () => {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#flushAll();
+    });
   }
 
   #enqueueDenials(at: number): void {

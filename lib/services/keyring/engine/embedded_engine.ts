@@ -20,11 +20,14 @@ import {
   type TableName,
   tables,
 } from "./engine.ts";
+import { RangeMarks } from "./range_marks.ts";
 import { boundsOf, ownBytes } from "./key_range.ts";
 import { requireNames, requireRange, requireTransaction } from "./limits.ts";
 import { RowChanges } from "./row_changes.ts";
+import { RowCache } from "./row_cache.ts";
 import { isFinalFailure, isUncertain, sqliteFailure } from "./sqlite_failures.ts";
 import type { SqliteRead, SqliteRow, SqliteTransaction } from "./sqlite_jobs.ts";
+import { noteCommit, noteRead, storedRow } from "./sqlite_rows.ts";
 import { SqliteError, SqliteThread } from "./sqlite_thread.ts";
 import { examineStore, makeStore, refused, requireFormat } from "./store_file.ts";
 import { lockStore } from "./store_lock.ts";
@@ -39,11 +42,17 @@ export interface EmbeddedOptions {
   readonly create: boolean;
 }
 
-/** Milliseconds between two tries to empty the log, and for a write on the disk whose caller has given up. */
-const pauses = { purge: 50, givenUp: 10_000 } as const;
+/**
+ * Milliseconds between two tries to empty the log; for a write on the disk whose caller has given up; from the first answer
+ * to the check of the file, whose thread would take its time from the start of the server.
+ */
+const pauses = { purge: 50, givenUp: 10_000, check: 1_000 } as const;
 
 /** Bytes of rows in one step of a snapshot. */
 const stepBytes = 1 << 20;
+
+/** Bytes of rows in memory. */
+const cacheBytes = 24 << 20;
 
 /**
  * Opens the store at a path: takes its lock, and checks rights, header and schema. The whole file is checked after the
@@ -72,10 +81,6 @@ export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<Engi
   }
 }
 
-const tableNames: ReadonlyMap<number, TableName> = new Map(
-  Object.entries(tables).map(([name, number]) => [number, name as TableName]),
-);
-
 class EmbeddedEngine implements Engine {
   readonly kind = "embedded";
   readonly storeId: Uint8Array;
@@ -84,7 +89,9 @@ class EmbeddedEngine implements Engine {
   readonly #lock: Disposable;
   readonly #changes: RowChanges;
   readonly #reads: Batches<SqliteRead, readonly (SqliteRow | undefined)[]>;
-  readonly #commits: Batches<SqliteTransaction, boolean>;
+  readonly #commits: Batches<SqliteTransaction, number | undefined>;
+  readonly #rows = new RowCache(cacheBytes);
+  readonly #marks = new RangeMarks();
   readonly #closing = new AbortController();
   #check: Promise<void> | undefined;
   /** Why no answer can be trusted any more. */
@@ -98,14 +105,21 @@ class EmbeddedEngine implements Engine {
     this.#thread = thread;
     this.#lock = lock;
     this.#changes = new RowChanges(options.clock);
-    this.#reads = new Batches((jobs) => thread.ask("read", jobs));
+    this.#reads = new Batches((jobs) => thread.ask("read", jobs, (answers) => noteRead(this.#rows, jobs, answers)));
     // What comes after a failed sync must not be written: it would depend on pages that may be lost.
     const mayRepeat = (thrown: unknown) => thrown instanceof SqliteError && !isFinalFailure(thrown.failure);
-    this.#commits = new Batches((jobs) => thread.ask("commit", jobs), mayRepeat);
+    this.#commits = new Batches(
+      (jobs) =>
+        thread.ask("commit", jobs, (answers) => noteCommit({ rows: this.#rows, marks: this.#marks }, jobs, answers)),
+      mayRepeat,
+    );
   }
 
   async get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]> {
     requireNames(names);
+    this.#require("read", signal);
+    const known = this.#rows.get(names);
+    if (known !== undefined) return known;
     return await this.#read({ names: names.map(({ table, key }) => [tables[table], ownBytes(key)]) }, signal);
   }
 
@@ -131,7 +145,7 @@ class EmbeddedEngine implements Engine {
     };
     const bytes = writes.reduce((sum, one) => sum + (one.bytes?.length ?? 0), 0);
     const action = "write to";
-    const committed = await this.#answer(action, signal, () => this.#commits.submit(transaction, bytes));
+    const committed = await this.#answer(action, signal, () => this.#commits.submit(transaction, bytes)) !== undefined;
     this.#degraded = undefined;
     if (committed) this.#changes.announce(writes.map(({ table, key }) => ({ table, key: ownBytes(key) })));
     return committed;
@@ -139,6 +153,10 @@ class EmbeddedEngine implements Engine {
 
   watch(table: TableName, signal: AbortSignal): RowWatch {
     return this.#changes.watch(table, signal);
+  }
+
+  mark(table: TableName, prefix: Uint8Array): number {
+    return this.#marks.of(table, prefix);
   }
 
   async *snapshot(signal: AbortSignal): AsyncGenerator<readonly StoredRow[]> {
@@ -222,6 +240,8 @@ class EmbeddedEngine implements Engine {
 
   /** Reads the whole file in another worker. */
   async #checkFile(): Promise<void> {
+    await this.#options.clock.sleep(pauses.check, this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
     await using thread = new SqliteThread();
     const end = () => thread.abandon();
     try {
@@ -276,12 +296,4 @@ class EmbeddedEngine implements Engine {
       details,
     );
   }
-}
-
-function storedRow([table, key, version, bytes]: SqliteRow): StoredRow {
-  const name = tableNames.get(table);
-  if (name === undefined) {
-    throw new KeyringError("integrity", `The store holds a row of table ${table}, which is unknown.`);
-  }
-  return { table: name, key, version, bytes };
 }

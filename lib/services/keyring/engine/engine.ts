@@ -138,6 +138,12 @@ export interface Engine extends AsyncDisposable {
    * the signal is aborted, and throws if changes can have been missed.
    */
   watch(table: TableName, signal: AbortSignal): RowWatch;
+  /**
+   * A number for the rows of a table whose keys begin with these 16 bytes. It differs from every earlier one as soon as a
+   * change of such a row can be seen in a read, and before it is answered. Left out by an engine whose store other servers
+   * write, too.
+   */
+  mark?(table: TableName, prefix: Uint8Array): number;
   /** All rows in one consistent state, in the order of tables and keys: for backups and checkpoints. */
   snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]>;
   /**

@@ -54,8 +54,12 @@ export interface SqliteJobs {
     answer: { readonly storeId: Uint8Array | undefined; readonly format: number };
   };
   read: { argument: readonly SqliteRead[]; answer: readonly (readonly (SqliteRow | undefined)[])[] };
-  /** Commits transactions together: each that has its conditions. */
-  commit: { argument: readonly SqliteTransaction[]; answer: readonly boolean[] };
+  /**
+   * Commits transactions together: each that has its conditions. The answer for one is the last version that was given to
+   * a row before its writes; each of them that has bytes gets the next one. It is `undefined` for one that was not
+   * committed.
+   */
+  commit: { argument: readonly SqliteTransaction[]; answer: readonly (number | undefined)[] };
   /** Moves the log into the database and empties it. */
   checkpoint: { argument: undefined; answer: { readonly busy: boolean } };
   /** `ok`, or the first complaint. */

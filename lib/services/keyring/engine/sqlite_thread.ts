@@ -18,6 +18,7 @@ export class SqliteError extends Error {
 }
 
 interface Waiting {
+  readonly onReply: ((answer: unknown) => void) | undefined;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: SqliteError) => void;
 }
@@ -43,17 +44,20 @@ export class SqliteThread implements AsyncDisposable {
   /**
    * Gives the thread a job.
    *
+   * @param onReply called with the answer, or with `undefined` after a failure, before the next reply is looked at: in the
+   *   order in which the thread did the jobs, which the order of settled promises need not be.
    * @param argument arrays of bytes that are parts of a larger buffer must be copied first: a clone holds the whole buffer.
    * @throws {SqliteError} if it fails, or the thread has ended.
    */
   ask<Kind extends keyof SqliteJobs>(
     kind: Kind,
     argument: SqliteJobs[Kind]["argument"],
+    onReply?: (answer: SqliteJobs[Kind]["answer"] | undefined) => void,
   ): Promise<SqliteJobs[Kind]["answer"]> {
     if (this.#ended !== undefined) return Promise.reject(new SqliteError(this.#ended));
     const id = ++this.#last;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, { resolve, reject });
+    this.#waiting.set(id, { resolve, reject, onReply: onReply as Waiting["onReply"] });
     this.#worker.postMessage({ id, kind, argument });
     return promise as Promise<SqliteJobs[Kind]["answer"]>;
   }
@@ -73,6 +77,7 @@ export class SqliteThread implements AsyncDisposable {
   #settle(reply: SqliteReply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
+    waiting?.onReply?.("failure" in reply ? undefined : reply.answer);
     if ("failure" in reply) waiting?.reject(new SqliteError(reply.failure));
     else waiting?.resolve(reply.answer);
   }

@@ -161,14 +161,15 @@ function reserveVersions(held: Held, count: number): number {
   return reserved;
 }
 
-function commitTogether(held: Held, transactions: readonly SqliteTransaction[]): boolean[] {
+function commitTogether(held: Held, transactions: readonly SqliteTransaction[]): (number | undefined)[] {
   allOf(held, "BEGIN IMMEDIATE");
   try {
     const reserved = reserveVersions(held, transactions.reduce((sum, { writes }) => sum + writes.length, 0));
     const committed = transactions.map((transaction) => {
-      const holds = hasConditions(held, transaction);
-      if (holds) writeRows(held, transaction);
-      return holds;
+      if (!hasConditions(held, transaction)) return undefined;
+      const before = held.version;
+      writeRows(held, transaction);
+      return before;
     });
     allOf(held, "COMMIT");
     held.reserved = reserved;

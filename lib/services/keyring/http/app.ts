@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import { apiPrefix, routes } from "../../../api/keyring/routes.ts";
-import { type AnswerRequest, type ApiAnswer, type IncomingRequest, jsonTextAnswer, responseOf } from "./exchange.ts";
+import { type AnswerRequest, type ApiAnswer, type IncomingRequest, jsonTextAnswer } from "./exchange.ts";
 import { HealthPages, type HealthSources } from "./health_pages.ts";
 import { nativeOperations } from "./native_operations.ts";
 import { openApiText } from "./openapi.ts";
@@ -23,12 +23,11 @@ export interface KeyringAppOptions extends PipelineOptions, HealthSources {
   readonly kvMount: string;
 }
 
-interface Bindings {
-  readonly incoming: IncomingRequest;
-  readonly target: RequestTarget;
-}
-
-type KeyringHono = Hono<{ Bindings: Bindings }>;
+/** Answers a request, or leaves it to the next route. */
+type Route = (
+  incoming: IncomingRequest,
+  target: RequestTarget,
+) => Promise<ApiAnswer> | ApiAnswer | undefined;
 
 /** The methods that a route may have. HEAD of a secret would read a value that is not sent. */
 const methods: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
@@ -37,35 +36,39 @@ const methods: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DE
 const headPaths: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
 /**
- * The application as a function. Hono matches the path as it was sent, without decoding, and is never asked for the
- * parameters of a path.
+ * The application as a function. The router of Hono matches the path as it was sent, without decoding, and its parameters
+ * are not used. Hono itself would make a `Request` and a `Response` of the web for each request.
  */
 export function keyringApp(options: KeyringAppOptions): AnswerRequest {
   const unrouted = new UnroutedAnswers(options.onAnswered);
-  const app = routedApp(options, unrouted);
-  const ask = async (method: string, env: Bindings) =>
-    await app.fetch(new Request(`http://keyring.invalid${env.target.path}`, { method }), env);
+  const router = routesOf(options, unrouted);
+  const ask = async (method: string, incoming: IncomingRequest, target: RequestTarget): Promise<ApiAnswer> => {
+    for (const [route] of router.match(method, target.path)[0]) {
+      const answer = route(incoming, target);
+      if (answer !== undefined) return await answer;
+    }
+    return unrouted.answer({ incoming, target });
+  };
   return async (incoming) => {
     try {
       const target = requestTarget(incoming.target);
-      if (methods.has(incoming.method)) return await ask(incoming.method, { incoming, target });
+      if (methods.has(incoming.method)) return await ask(incoming.method, incoming, target);
       if (incoming.method !== "HEAD" || !headPaths.has(target.path)) return unrouted.answer({ incoming, target });
-      const { status, headers } = await ask("GET", { incoming, target });
-      return new Response(null, { status, headers });
+      return { ...await ask("GET", incoming, target), body: "" };
     } catch (thrown) {
       return unrouted.refuse(incoming, toKeyringError(thrown));
     }
   };
 }
 
-function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): KeyringHono {
-  const app: KeyringHono = new Hono({ getPath: (_request, context) => context?.env?.target.path ?? "/" });
+function routesOf(options: KeyringAppOptions, unrouted: UnroutedAnswers): RegExpRouter<Route> {
+  const router = new RegExpRouter<Route>();
   const pipeline = new Pipeline(options);
   const pages = new HealthPages(options);
   const { allowed } = unrouted;
-  const get = (path: string, answer: (request: IncomingRequest) => ApiAnswer | Promise<ApiAnswer>) => {
+  const get = (path: string, answer: Route) => {
     allowed.add(path, headPaths.has(path) ? ["GET", "HEAD"] : ["GET"]);
-    app.get(path, async ({ env: { incoming } }) => responseOf(await answer(incoming)));
+    router.add("GET", path, answer);
   };
   get("/livez", () => pages.livez());
   get("/readyz", () => pages.readyz());
@@ -77,14 +80,13 @@ function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): Keyri
   get("/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
   for (const [id, operation] of nativeOperations()) {
     const { method, path } = routes[id];
-    allowed.add(add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation), [method]);
+    allowed.add(add(router, pipeline, { method, path: `${apiPrefix}${path}` }, operation), [method]);
   }
-  for (const route of vaultRoutes(options.kvMount)) allowed.add(addVault(app, pipeline, route), route.methods);
+  for (const route of vaultRoutes(options.kvMount)) allowed.add(addVault(router, pipeline, route), route.methods);
   for (const { path, why } of refusedVaultRoutes(options.kvMount)) {
-    app.all(`/v1/${path}`, ({ env }) => unrouted.vault(env, why));
+    router.add("ALL", `/v1/${path}`, (incoming, target) => unrouted.vault({ incoming, target }, why));
   }
-  app.all("*", ({ env }) => unrouted.answer(env));
-  return app;
+  return router;
 }
 
 /**
@@ -94,28 +96,32 @@ function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): Keyri
  * @returns its pattern.
  */
 function add(
-  app: KeyringHono,
+  router: RegExpRouter<Route>,
   pipeline: Pipeline,
   row: { readonly method: string; readonly path: string },
   operation: Operation,
 ): string {
   const prefix = row.path.replace(/\{\w+\}$/, "");
   const pattern = prefix === row.path ? prefix : `${prefix}*`;
-  app.on(row.method, pattern, async ({ env: { incoming, target } }) => {
-    const encodedPath = target.path.slice(prefix.length);
-    return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
+  router.add(row.method, pattern, (request, target) => {
+    return pipeline.run({ request, target, encodedPath: target.path.slice(prefix.length) }, operation);
   });
   return pattern;
 }
 
 /** Adds a route of Vault's API. One with a query comes before one without. @returns its pattern. */
-function addVault(app: KeyringHono, pipeline: Pipeline, { methods, path, whenQuery, operation }: VaultRoute): string {
+function addVault(
+  router: RegExpRouter<Route>,
+  pipeline: Pipeline,
+  { methods, path, whenQuery, operation }: VaultRoute,
+): string {
   const pattern = `/v1/${path}`;
   const prefix = pattern.replace(/\*$/, "");
-  app.on([...methods], pattern, async ({ env: { incoming, target } }, next) => {
-    if (whenQuery !== undefined && !target.query.startsWith(whenQuery)) return await next();
-    const encodedPath = target.path.slice(prefix.length);
-    return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
-  });
+  for (const method of methods) {
+    router.add(method, pattern, (request, target) => {
+      if (whenQuery !== undefined && !target.query.startsWith(whenQuery)) return undefined;
+      return pipeline.run({ request, target, encodedPath: target.path.slice(prefix.length) }, operation);
+    });
+  }
   return pattern;
 }

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { utf8 } from "../../../base/bytes.ts";
-
 /** The client at the other end of a connection. */
 export interface RequestPeer {
   /** The name of the Unix socket that the client connected to; `admin` for the admin socket. */
@@ -39,25 +37,15 @@ export interface IncomingRequest {
 export interface ApiAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An iterable is sent as it comes, and its iterator returns when the client has gone. */
+  /**
+   * A text or bytes are sent with their length. An iterable is sent as it comes, and its iterator returns when the client
+   * has gone.
+   */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
-/** Answers requests. It never rejects. Answers with a length are whole; others are streams. */
-export type AnswerRequest = (request: IncomingRequest) => Promise<Response>;
-
-/** The answer as a `Response`. */
-export function responseOf({ status, headers, body = "" }: ApiAnswer): Response {
-  if (status === 204) return new Response(null, { status, headers: { ...headers } });
-  if (typeof body !== "string" && !(body instanceof Uint8Array)) {
-    return new Response(ReadableStream.from(body), { status, headers: { ...headers } });
-  }
-  const bytes = typeof body === "string" ? utf8(body) : body;
-  return new Response(bytes as Uint8Array<ArrayBuffer>, {
-    status,
-    headers: { ...headers, "content-length": String(bytes.length) },
-  });
-}
+/** Answers requests. It never rejects. */
+export type AnswerRequest = (request: IncomingRequest) => Promise<ApiAnswer>;
 
 /** An answer with a JSON body. */
 export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): ApiAnswer {

@@ -7,7 +7,7 @@ import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { KmsError } from "../../../base/errors.ts";
 import { utf8 } from "../../../base/bytes.ts";
-import { type AnswerRequest, type IncomingRequest, jsonAnswer, responseOf } from "./exchange.ts";
+import { type AnswerRequest, type IncomingRequest, jsonAnswer } from "./exchange.ts";
 import { connectionLimits } from "./node_server.ts";
 import { openTlsListener, type TlsListenerOptions } from "./tls_listener.ts";
 import { openUnixListener, type UnixListenerOptions } from "./unix_listener.ts";
@@ -20,7 +20,7 @@ const echo: AnswerRequest = async (request: IncomingRequest) => {
   const { method, target, peer } = request;
   const body = await request.body(1_000_000).catch((thrown) => utf8(String(thrown.code)));
   const certificate = peer.certificate?.length;
-  return responseOf(jsonAnswer(200, { method, target, ...peer, certificate, body: new TextDecoder().decode(body) }));
+  return jsonAnswer(200, { method, target, ...peer, certificate, body: new TextDecoder().decode(body) });
 };
 
 /** The answer of {@linkcode echo}, or another one. */
@@ -154,7 +154,7 @@ Deno.test("close() lets an answer in progress end, ends streams, and refuses new
       if (target !== "/stream") {
         begun.resolve();
         await released.promise;
-        return responseOf(jsonAnswer(200, { done: true }));
+        return jsonAnswer(200, { done: true });
       }
       const body = (async function* () {
         yield utf8("first\n");
@@ -162,7 +162,7 @@ Deno.test("close() lets an answer in progress end, ends streams, and refuses new
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
         isStreamDone = true;
       })();
-      return responseOf({ status: 200, body });
+      return { status: 200, body };
     };
     const listener = await unix(path, { answer });
     const stream = raw(path, "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -187,7 +187,7 @@ Deno.test("the signal of a request is aborted when its client goes", async () =>
         signal.addEventListener("abort", () => gone.resolve());
         begun.resolve();
         await gone.promise;
-        return responseOf({ status: 204 });
+        return { status: 204 };
       },
     });
     const connection = await Deno.connect({ transport: "unix", path });

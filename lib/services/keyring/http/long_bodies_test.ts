@@ -3,18 +3,18 @@ import { utf8 } from "../../../base/bytes.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
-import { type AnswerRequest, jsonAnswer, responseOf } from "./exchange.ts";
+import { type AnswerRequest, jsonAnswer } from "./exchange.ts";
 import { openUnixListener } from "./unix_listener.ts";
 
 const mib = 1 << 20;
 
 /** Answers with the length of the body, or with the code of its refusal. */
 const measure: AnswerRequest = async (request) => {
-  if (request.target === "/unread") return responseOf(jsonAnswer(401, { code: "unauthenticated" }));
+  if (request.target === "/unread") return jsonAnswer(401, { code: "unauthenticated" });
   try {
-    return responseOf(jsonAnswer(200, { length: (await request.body(mib)).length }));
+    return jsonAnswer(200, { length: (await request.body(mib)).length });
   } catch (thrown) {
-    return responseOf(jsonAnswer(413, { code: thrown instanceof KeyringError ? thrown.code : "other" }));
+    return jsonAnswer(413, { code: thrown instanceof KeyringError ? thrown.code : "other" });
   }
 };
 

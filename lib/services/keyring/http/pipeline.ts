@@ -7,7 +7,8 @@
 import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError, type ProblemCode, problems } from "../../../api/keyring/problems.ts";
 import { concat, utf8 } from "../../../base/bytes.ts";
-import { type Clock, deadlineBy } from "../../../base/clock.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { coalescedTimers, type Deadline, deadline, type SetTimer } from "../../../base/deadline.ts";
 import type { Authenticated } from "../identity/authenticator.ts";
 import type { Identity } from "../policy/identity.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -73,17 +74,20 @@ interface Admitted {
   readonly trace: CallTrace;
 }
 
-/** Milliseconds for the lines of a request in the audit. */
-const auditMs = 30_000;
+/** Milliseconds: for the lines of a request in the audit; by how much a deadline is late at most. */
+const times = { audit: 30_000, tick: 250 } as const;
 
 /** See the module. One for each server. */
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #rates: RateLimit;
+  readonly #after: SetTimer;
 
   constructor(options: PipelineOptions) {
+    const { clock, rate } = options;
     this.#options = options;
-    this.#rates = new RateLimit(options.rate, options.clock);
+    this.#rates = new RateLimit(rate, clock);
+    this.#after = coalescedTimers((ms, fire) => clock.after(ms, fire), times.tick, () => clock.now());
   }
 
   /** Answers a request. It never rejects. */
@@ -122,8 +126,7 @@ export class Pipeline {
     operation.refuse?.(request);
     // A change is made to its end: else whoever hangs up at the right moment has made one that no line of the audit names.
     const isChange = request.method !== "GET";
-    const parent = isChange ? new AbortController().signal : request.signal;
-    using time = deadlineBy(this.#options.clock, operation.timeoutMs, parent);
+    using time = this.#deadline(operation.timeoutMs, isChange ? undefined : request.signal);
     const common = { parts, request, requestId, signal: time.signal, trace: {} };
     const found = operation.verb === "none" ? undefined : await this.#identify(common, operation);
     const identity = found?.identity;
@@ -195,9 +198,13 @@ export class Pipeline {
     return "record" in once ? replayOf(once.record) : once.result;
   }
 
+  #deadline(ms: number, parent?: AbortSignal): Deadline {
+    return deadline(ms, parent, this.#after, () => this.#options.clock.now());
+  }
+
   /** Writes lines. They have a time of their own, since that of the request may have ended. */
   async #record({ audit }: KeyringParts, lines: readonly KeyringAuditEntry[]): Promise<void> {
-    using time = deadlineBy(this.#options.clock, auditMs, new AbortController().signal);
+    using time = this.#deadline(times.audit);
     await Promise.all(lines.map((line) => audit.record(line, time.signal)));
   }
 

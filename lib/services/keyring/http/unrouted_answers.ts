@@ -6,7 +6,7 @@
 import { unroutedAction } from "../../../api/keyring/actions.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import { AllowedMethods } from "./allowed_methods.ts";
-import { type ApiAnswer, type IncomingRequest, jsonAnswer, responseOf } from "./exchange.ts";
+import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
 import type { AnsweredRequest } from "./pipeline.ts";
 import { problemAnswer } from "./problem_answer.ts";
 import { requestIdOf, withCommonHeaders } from "./request_id.ts";
@@ -29,7 +29,7 @@ export class UnroutedAnswers {
   }
 
   /** The answer where no route has the path, or none of them the method. */
-  answer(request: UnroutedRequest): Response {
+  answer(request: UnroutedRequest): ApiAnswer {
     const { incoming, target: { path } } = request;
     if (path.startsWith("/v1/")) return this.vault(request, "this server answers a subset of Vault's API");
     const allow = this.allowed.of(path);
@@ -37,21 +37,21 @@ export class UnroutedAnswers {
   }
 
   /** The answer to a request that is refused before a route is looked for. */
-  refuse(incoming: IncomingRequest, error: KeyringError): Response {
+  refuse(incoming: IncomingRequest, error: KeyringError): ApiAnswer {
     return this.#answered(incoming, error.code, (requestId) => problemAnswer(error, requestId));
   }
 
   /** The answer to a request of Vault's API. @param why its error. */
-  vault({ incoming, target: { path } }: UnroutedRequest, why: string): Response {
+  vault({ incoming, target: { path } }: UnroutedRequest, why: string): ApiAnswer {
     const answer = jsonAnswer(405, { errors: [why] }, { allow: this.allowed.of(path).join(", ") });
     return this.#answered(incoming, "method_not_allowed", () => answer);
   }
 
-  #answered(incoming: IncomingRequest, result: ProblemCode, answer: (requestId: string) => ApiAnswer): Response {
+  #answered(incoming: IncomingRequest, result: ProblemCode, answer: (requestId: string) => ApiAnswer): ApiAnswer {
     const requestId = requestIdOf(incoming);
     const given = answer(requestId);
     this.#onAnswered({ requestId, action: unroutedAction, status: given.status, result, seconds: 0 });
-    return responseOf(withCommonHeaders(given, requestId));
+    return withCommonHeaders(given, requestId);
   }
 }
 

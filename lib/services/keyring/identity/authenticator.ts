@@ -12,7 +12,7 @@ import type { Identity } from "../policy/identity.ts";
 import { type Policies, policyRow } from "../policy/policies.ts";
 import type { Policy } from "../policy/policy.ts";
 import { rolesFor } from "../policy/takers.ts";
-import type { RecordCodec, RecordStore } from "../records/records.ts";
+import type { RecordCodec, RecordReader, RecordStore } from "../records/records.ts";
 import { enrolmentUri } from "./certificate_authority.ts";
 import { enrolmentCodec, idBytes } from "./enrolment_records.ts";
 import { activeEnrolment, certificateHash, refusedCertificate } from "./enrolment_state.ts";
@@ -103,7 +103,7 @@ export class Authenticator {
     const id = enrolmentIdOf(der, store.storeId);
     const key = id === undefined ? undefined : idBytes(id);
     if (id === undefined || key === undefined) throw refusedCertificate("it is not one of this store");
-    const { value, policy, restore } = await this.#read(enrolmentCodec, key, signal);
+    const { value, policy, restore } = await this.#read(enrolmentCodec, key, store.reader(signal));
     const enrolment = activeEnrolment(value, restore, clock.wall());
     // The enrolment knows the very bytes that were signed for it, so nothing else of the certificate is trusted.
     const sha256 = certificateHash(der);
@@ -118,9 +118,10 @@ export class Authenticator {
 
   async #byToken(token: string, signal: AbortSignal): Promise<Authenticated> {
     const { store, clock } = this.#parts;
-    const key = await tokenKey(store, token);
+    const reader = store.reader(signal);
+    const key = await tokenKey(reader, token);
     if (key === undefined) throw refusedToken("it is not one of this store");
-    const { value, policy, restore } = await this.#read(tokenCodec, key, signal);
+    const { value, policy, restore } = await this.#read(tokenCodec, key, reader);
     activeRole(value, policy, restore, clock.wall());
     if (value === undefined) throw refusedToken("it is not one of this store");
     const { login, role, expiresAt } = value;
@@ -134,9 +135,8 @@ export class Authenticator {
   async #read<Value>(
     codec: RecordCodec<Value>,
     key: Uint8Array,
-    signal: AbortSignal,
+    reader: RecordReader,
   ): Promise<{ readonly value: Value | undefined; readonly policy: Policy; readonly restore: number }> {
-    const reader = this.#parts.store.reader(signal);
     const [row, policy, restore] = await reader.fetch([{ table: codec.table, key }, policyRow, restoreRow]);
     return {
       value: row === undefined ? undefined : (await reader.open(codec, row))?.value,

@@ -62,6 +62,7 @@ export const enrolmentCodec = jsonCodec<EnrolmentRecord>(
     revokedAt: z.optional(time),
     revokedBy: z.optional(z.string()),
   }),
+  true,
 );
 
 export const codeCodec = jsonCodec<CodeRecord>(

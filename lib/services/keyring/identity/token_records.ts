@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import * as z from "zod/mini";
 import { base64url, hex, utf8 } from "../../../base/bytes.ts";
 import { jsonCodec } from "../records/json_codec.ts";
-import type { RecordStore } from "../records/records.ts";
+import type { RecordReader } from "../records/records.ts";
 import type { ClaimValue } from "../policy/takers.ts";
 
 /** The first characters of each token, by which scanners for secrets know it. */
@@ -64,6 +64,7 @@ export const tokenCodec = jsonCodec<TokenRecord>(
     revokedAt: z.optional(time),
     revokedBy: z.optional(z.string()),
   }),
+  true,
 );
 
 /** A new token of 256 random bits. */
@@ -72,7 +73,7 @@ export function newToken(): string {
 }
 
 /** The row key of a token; `undefined` if the text is no token. */
-export async function tokenKey(store: Pick<RecordStore, "lookupKey">, token: string): Promise<Uint8Array | undefined> {
+export async function tokenKey(store: Pick<RecordReader, "lookupKey">, token: string): Promise<Uint8Array | undefined> {
   return tokenPattern.test(token) ? await store.lookupKey("token", utf8(token)) : undefined;
 }
 

@@ -35,6 +35,7 @@ const codec = jsonCodec<PolicyRecord>(
     at: z.int(),
     by: z.string(),
   }),
+  true,
 );
 
 const rowKey = utf8("policy");

@@ -152,6 +152,19 @@ Deno.test("rightsBeyond() names each right with its path", () => {
   deepEqual(beyond, ["list on db", "read on db", "read on the whole store"]);
 });
 
+Deno.test("allows() on a folder holds for each entry of it: a list of the folder needs no look at each one", () => {
+  const segment = fc.constantFrom("a", "b", "ab");
+  const place = fc.array(segment, { maxLength: 3 }).map((parts) => parts.map((part) => `${part}/`).join(""));
+  const rulePath = fc.oneof(fc.constant("/"), place.filter((path) => path !== ""), place.map((path) => `${path}a`));
+  fc.assert(fc.property(fc.array(rulePath, { maxLength: 3 }), place, segment, (paths, folder, name) => {
+    const policy = policyOf({ r: paths.map((path) => rule(path, "list")) });
+    if (!allows(policy, identity("r"), "list", folderPath(folder))) return;
+    for (const entry of [secretPath(`${folder}${name}`), folderPath(`${folder}${name}/`)]) {
+      equal(mayList(policy, identity("r"), folderPath(folder), entry), true);
+    }
+  }));
+});
+
 Deno.test("mayReach() takes a folder if the verb is permitted on it or on anything below it, and a secret by itself", () => {
   const policy = policyOf({ a: [rule("db/prod/john", "read"), rule("web/", "list")] });
   const reaches = (verb: Verb, path: string) => mayReach(policy, identity("a"), verb, pathOf(path));

@@ -13,10 +13,16 @@ import type { RecordCodec } from "./records.ts";
  *
  * @param schema of the value; a stored value that does not match it is refused. It must be strict, so that no field is
  *   dropped in silence.
+ * @param cached see {@linkcode RecordCodec.cached}: for a table that has this codec alone.
  */
-export function jsonCodec<Value>(table: TableName, schema: z.ZodMiniType<Value>): RecordCodec<Value> {
+export function jsonCodec<Value>(
+  table: TableName,
+  schema: z.ZodMiniType<Value>,
+  cached = false,
+): RecordCodec<Value> {
   return {
     table,
+    cached,
     encode: jsonBytes,
     decode: (bytes) => {
       const parsed = schema.safeParse(jsonValueOf(bytes));

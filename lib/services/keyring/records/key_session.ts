@@ -71,6 +71,11 @@ export class KeySession {
     return keys.map(({ bytes }) => lookupMac(bytes, purpose, fields));
   }
 
+  /** Opens all keys of records. @throws {KeyringError} `kms_unavailable`. */
+  async requireRecordKeys(): Promise<void> {
+    for (const row of this.#ring.ofUse("record")) await this.#open(row);
+  }
+
   /** Whether the table of keys differs from what this session has used. */
   async changed(): Promise<boolean> {
     const before = this.#ring.rows();

@@ -4,7 +4,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { equalBytes } from "../../../base/bytes.ts";
+import { sameBytes } from "../../../base/bytes.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { Engine, RowName, StoredRow } from "../engine/engine.ts";
 import type { KeySession } from "./key_session.ts";
@@ -96,6 +96,11 @@ export class RecordSession implements RecordReader {
     return await this.#parts.keys.lookupKeys(purpose, fields);
   }
 
+  async requireKeys(): Promise<void> {
+    await this.#parts.begin?.();
+    await this.#parts.keys.requireRecordKeys();
+  }
+
   async keysChanged(): Promise<boolean> {
     return await this.#parts.keys.changed();
   }
@@ -177,6 +182,6 @@ export function damagedRecord({ table }: Pick<RowName, "table">): KeyringError {
 
 /** A row that an engine returned for a name: it must have that name. */
 function checkedRow(name: RowName, row: StoredRow | undefined): StoredRow | undefined {
-  if (row && (row.table !== name.table || !equalBytes(row.key, name.key))) throw damagedRecord(name);
+  if (row && (row.table !== name.table || !sameBytes(row.key, name.key))) throw damagedRecord(name);
   return row;
 }

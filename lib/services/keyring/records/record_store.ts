@@ -24,7 +24,7 @@ export interface RecordStoreOptions {
   /** The providers of the store. The store does not dispose of it. */
   readonly group: StoreKeyGroup;
   readonly clock: Clock;
-  /** Maximum of the memory for opened records of the index and of metadata, in bytes; 16 MiB if left out. */
+  /** Maximum of the memory for opened records of the index and of metadata, in bytes; 24 MiB if left out. */
   readonly cacheBytes?: number;
   /** Steps from older formats, for tests; those of this version if left out. */
   readonly steps?: readonly Migration[];
@@ -33,7 +33,7 @@ export interface RecordStoreOptions {
 /** Tries of a transaction, how many follow at once, and the pause between later ones in milliseconds. */
 const tries = { most: 20, atOnce: 4, pauseMs: 2 } as const;
 
-const defaultCacheBytes = 16 * 1024 * 1024;
+const defaultCacheBytes = 24 * 1024 * 1024;
 
 /** Milliseconds: the deadline of calls that have no signal of their own. */
 const lookupMs = 10_000;
@@ -115,6 +115,10 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return this.engine.watch(table, signal);
   }
 
+  mark(table: TableName, prefix: Uint8Array): number | undefined {
+    return this.engine.mark?.(table, prefix);
+  }
+
   async purge(signal: AbortSignal): Promise<void> {
     await this.engine.purge(signal);
   }
@@ -151,7 +155,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
   async #transaction<Result>(work: (tx: RecordTransaction) => Promise<Result>, signal: AbortSignal): Promise<Result> {
     for (let count = 1; count <= tries.most; count++) {
       const nextRevision: OpenTransactionParts["nextRevision"] = (previous) => this.#nextRevision(previous);
-      const tx = new OpenTransaction({ ...this.#sessionParts(signal), nextRevision });
+      const tx = new OpenTransaction({ ...this.#sessionParts(signal), nextRevision, isRepeated: count > 1 });
       const result = await work(tx);
       if (await tx.commit()) return result;
       // The keys are among the conditions of a commit.

@@ -74,6 +74,25 @@ Deno.test("SealedRecordStore.transaction() writes nothing where its work throws"
   assert.equal(await read(stage, one), undefined);
 });
 
+Deno.test("RecordTransaction.insert() reads nothing first, and writes over a row that exists in the second run", async () => {
+  await using stage = new TestStore();
+  await read(stage, one);
+  let runs = 0;
+  const insert = (text: string) =>
+    stage.store.transaction((tx) => {
+      runs++;
+      return Promise.resolve(tx.insert(notes, one, text));
+    }, signal);
+  const reads = stage.engine.calls.get;
+  await insert("1");
+  assert.deepEqual([runs, stage.engine.calls.get - reads], [1, 0]);
+  const before = await stage.store.reader(signal).get(notes, one);
+  await insert("2");
+  const after = await stage.store.reader(signal).get(notes, one);
+  assert.deepEqual([runs, before?.value, after?.value], [3, "1", "2"]);
+  assert.ok((after?.revision ?? 0) > (before?.revision ?? 0));
+});
+
 Deno.test("SealedRecordStore.transaction() gives revisions that grow where the clock is set back or a row is made anew", async () => {
   const clock = new FakeClock();
   await using stage = new TestStore({ clock });

@@ -13,6 +13,8 @@ import { sealRecord } from "./seal.ts";
 export interface OpenTransactionParts extends Omit<RecordSessionParts, "onFetched"> {
   /** The revision of a write: greater than that of the row before; for a deletion greater than all others so far. */
   readonly nextRevision: (previous: number | "deleted" | undefined) => number;
+  /** Whether an earlier try of the same work was not committed. */
+  readonly isRepeated: boolean;
 }
 
 /** A write that waits for the commit; a deletion without the rest. */
@@ -21,6 +23,8 @@ interface PendingWrite {
   readonly put?: {
     readonly encoded: Uint8Array;
     readonly context: Uint8Array;
+    /** Whether it is taken for granted that there is no such row; the commit compares it. */
+    readonly isNew: boolean;
     /** The revision of the row that is replaced. It is opened: a damaged row is never written over. */
     readonly replaces: (fetched: FetchedRecord) => Promise<number | undefined>;
   };
@@ -35,6 +39,7 @@ export class OpenTransaction implements RecordTransaction {
   readonly open: RecordReader["open"];
   readonly lookupKey: RecordReader["lookupKey"];
   readonly lookupKeys: RecordReader["lookupKeys"];
+  readonly requireKeys: RecordReader["requireKeys"];
   readonly keysChanged: RecordReader["keysChanged"];
   readonly #parts: OpenTransactionParts;
   readonly #fetched = new Map<string, FetchedRecord>();
@@ -52,14 +57,16 @@ export class OpenTransaction implements RecordTransaction {
     this.open = session.open.bind(session);
     this.lookupKey = session.lookupKey.bind(session);
     this.lookupKeys = session.lookupKeys.bind(session);
+    this.requireKeys = session.requireKeys.bind(session);
     this.keysChanged = session.keysChanged.bind(session);
   }
 
   put<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void {
-    const name = { table: codec.table, key };
-    const context = codec.context?.(key) ?? new Uint8Array(0);
-    const replaces = async (fetched: FetchedRecord) => (await this.open(codec, fetched))?.revision;
-    this.#writes.set(nameText(name), { name, put: { encoded: codec.encode(value), context, replaces } });
+    this.#set(codec, key, value, false);
+  }
+
+  insert<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void {
+    this.#set(codec, key, value, !this.#parts.isRepeated);
   }
 
   delete({ table }: Pick<RecordCodec<never>, "table">, key: Uint8Array): void {
@@ -74,12 +81,28 @@ export class OpenTransaction implements RecordTransaction {
     const writes = await this.#sealed([...this.#writes.values()]);
     if (this.#hasChanged) return false;
     const reads = [...this.#fetched.values()].map(conditionOf);
-    return await engine.commit([...this.#parts.keys.conditions(), ...reads], writes, signal);
+    const absent = [...this.#writes.values()].filter((write) => this.#isUnread(write))
+      .map(({ name }) => ({ ...name, version: "absent" } as const));
+    return await engine.commit([...this.#parts.keys.conditions(), ...reads, ...absent], writes, signal);
+  }
+
+  #set<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value, isNew: boolean): void {
+    const name = { table: codec.table, key };
+    const context = codec.context?.(key) ?? new Uint8Array(0);
+    const replaces = async (fetched: FetchedRecord) => (await this.open(codec, fetched))?.revision;
+    this.#writes.set(nameText(name), { name, put: { encoded: codec.encode(value), context, isNew, replaces } });
+  }
+
+  #isUnread({ name, put }: PendingWrite): boolean {
+    return put?.isNew === true && !this.#fetched.has(nameText(name));
   }
 
   async #sealed(pending: readonly PendingWrite[]): Promise<readonly RowWrite[]> {
     const { engine: { storeId }, keys, nextRevision } = this.#parts;
-    await this.fetch(pending.flatMap(({ name, put }) => put && !this.#fetched.has(nameText(name)) ? [name] : []));
+    const unknown = pending.filter((write) => {
+      return write.put && !this.#fetched.has(nameText(write.name)) && !this.#isUnread(write);
+    });
+    await this.fetch(unknown.map(({ name }) => name));
     const writes: RowWrite[] = [];
     for (const { name, put } of pending) {
       const fetched = this.#fetched.get(nameText(name));

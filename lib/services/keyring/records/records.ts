@@ -63,6 +63,11 @@ export interface RecordReader {
    * either.
    */
   lookupKeys(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
+  /**
+   * Opens every key under which records may be sealed: for a caller that has the content of opened records in memory and
+   * must not give it out past the rules of the keys.
+   */
+  requireKeys(): Promise<void>;
   /** Whether the keys in force have changed since this reader used them: then what it did not find may exist. */
   keysChanged(): Promise<boolean>;
 }
@@ -79,6 +84,11 @@ export interface FetchedRecord {
  */
 export interface RecordTransaction extends RecordReader {
   put<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void;
+  /**
+   * As `put`, for a row that should not exist, such as one with a new random key: it is not read first, and if it exists,
+   * the work runs again with `put` in its place.
+   */
+  insert<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void;
   delete(codec: Pick<RecordCodec<never>, "table">, key: Uint8Array): void;
 }
 
@@ -107,6 +117,8 @@ export interface RecordStore {
   lookupKey(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<Uint8Array>;
   /** HMAC-SHA-256 under the fingerprint key, 8 bytes. */
   fingerprint(...fields: readonly Uint8Array[]): Promise<Uint8Array>;
+  /** See `Engine.mark`; `undefined` if the engine has none. */
+  mark(table: TableName, prefix: Uint8Array): number | undefined;
   /** Resolves when no deleted content is left in the engine's files; see `Engine.purge`. */
   purge(signal: AbortSignal): Promise<void>;
   /** Names of changed rows; see `Engine.watch`. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { concat, equalBytes, hex } from "../../../base/bytes.ts";
+import { concat, equalBytes, hex, sha256Hex } from "../../../base/bytes.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { decodeFrame, encodeEnvelope, encodeFrameHead, type EnvelopeFrame } from "../../../envelope/format.ts";
 import { openSeed, type SealContext, sealSeed } from "../../../envelope/seal.ts";
@@ -44,6 +44,8 @@ export interface StoreKeyRow extends KeyName {
   readonly frame: EnvelopeFrame;
   /** Of the engine. */
   readonly version: number;
+  /** SHA-256 of the row's content in hexadecimal. */
+  readonly hash: string;
 }
 
 /** A store key that is open. */
@@ -77,7 +79,16 @@ export function decodeStoreKey({ key, bytes, version }: StoredRow, storeId: Uint
   const [, store, id, use = "", epoch, createdAt] = namePattern.exec(frame?.keyId ?? "") ?? [];
   const known = isKeyUse(use) && store === hex(storeId) && id === hex(key) && key.length === keyIdBytes;
   if (!frame || !known) throw damagedKey();
-  return { storeId, id: key, use, epoch: Number(epoch), createdAt: Number(createdAt), frame, version };
+  return {
+    storeId,
+    id: key,
+    use,
+    epoch: Number(epoch),
+    createdAt: Number(createdAt),
+    frame,
+    version,
+    hash: sha256Hex(bytes),
+  };
 }
 
 /** Opens the seal of a store key. @returns 32 bytes; `undefined` if `dek` is the wrong data key. */

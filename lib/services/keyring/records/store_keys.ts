@@ -94,10 +94,10 @@ export class StoreKeys {
    * @throws {KeyringError} `integrity`, `kms_unavailable`.
    */
   async open(row: StoreKeyRow, signal: AbortSignal): Promise<OpenedKey> {
-    const { wraps, envelope: { reference } } = row.frame;
+    const { frame: { wraps, envelope: { reference } }, hash: keepAs } = row;
     const open = (dek: Uint8Array) => openStoreKey(row, dek);
     try {
-      const { seed } = await this.#parts.group.open({ wraps, reference, purpose: "keyring", open }, { signal });
+      const { seed } = await this.#parts.group.open({ wraps, reference, purpose: "keyring", open, keepAs }, { signal });
       return { ...row, bytes: seed };
     } catch (thrown) {
       throw keyFailure(toKmsError(thrown));

@@ -67,12 +67,22 @@ export interface WriteCall {
   readonly alongside?: (tx: RecordTransaction, written: WrittenSecret) => Promise<void> | void;
 }
 
+/** Versions that a caller names. */
+export interface VersionChoice {
+  readonly versions?: readonly number[];
+}
+
 /** The result of a write. */
 export interface WrittenSecret {
   readonly path: SecretPath;
   /** The newest version after the write. */
   readonly version: number;
   readonly fingerprint?: string;
+}
+
+/** The result of a write, with the secret after it. */
+export interface PutSecret extends WrittenSecret {
+  readonly info: SecretInfo;
 }
 
 /** The content of a new version. */

@@ -9,6 +9,8 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { checkContent, checkExpiry, checkKeptVersions, checkLabels } from "./content.ts";
 import { metadataCodec, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
 import type { ChangeAction, NewSecret, NewVersion, SecretPatch } from "./model.ts";
+import type { RecordTransaction } from "../records/records.ts";
+import type { FoundSecret } from "./tree.ts";
 import { prunedVersions } from "./versions.ts";
 import type { StoredValue } from "./value_record.ts";
 
@@ -115,4 +117,31 @@ function tooMuchHistory({ path, versions, keptVersions }: StoredSecret): Keyring
   const message = `Cannot write "${path}": it keeps ${versions.length} versions, which is too much together; ` +
     `no version younger than 24 hours is removed, of the others ${keptVersions} are kept.`;
   return new KeyringError("too_large", message);
+}
+
+/** A write of one secret within a transaction. */
+export interface SecretWrite {
+  /** `undefined` if the path does not exist. */
+  readonly found: FoundSecret | undefined;
+  readonly tx: RecordTransaction;
+  readonly now: number;
+}
+
+/** The result of a write before it is stored. */
+export interface ChangedSecret {
+  readonly id: Uint8Array;
+  readonly secret: StoredSecret;
+  readonly action: ChangeAction;
+  readonly value?: StoredValue;
+  readonly fingerprint?: string;
+}
+
+/** Rethrows all but refusals. */
+export function unlessKeyringError(thrown: unknown): void {
+  if (!(thrown instanceof KeyringError)) throw thrown;
+}
+
+/** The change that a new version is: a secret without versions has metadata alone. */
+export function actionAt({ found }: SecretWrite): "create" | "update" {
+  return found !== undefined && found.metadata.value.currentVersion > 0 ? "update" : "create";
 }

@@ -7,12 +7,12 @@ import { concat, hex, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { SecretField } from "../../../api/keyring/fields.ts";
 import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
-import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
 import { Claims } from "./claims.ts";
 import { watchSecrets } from "./changes.ts";
 import { Destroyer, withoutValue } from "./destroy.ts";
 import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
+import { FolderLists } from "./folder_lists.ts";
 import { listFolder } from "./listing.ts";
 import { infoOf, metadataCodec, shownVersion, type StoredSecret } from "./metadata_record.ts";
 import type {
@@ -21,6 +21,7 @@ import type {
   MetadataChange,
   NewSecret,
   NewVersion,
+  PutSecret,
   ReadSecret,
   SecretChange,
   SecretDiff,
@@ -31,10 +32,14 @@ import type {
   WrittenSecret,
 } from "./model.ts";
 import {
+  actionAt,
+  type ChangedSecret,
   emptySecret,
   finished,
   mergedFields,
   patchedFields,
+  type SecretWrite,
+  unlessKeyringError,
   withContent,
   withPatch,
   withVersion,
@@ -59,23 +64,6 @@ export interface SecretsParts {
   readonly clock: Clock;
 }
 
-/** A write of one secret within a transaction. */
-interface SecretWrite {
-  /** `undefined` if the path does not exist. */
-  readonly found: FoundSecret | undefined;
-  readonly tx: RecordTransaction;
-  readonly now: number;
-}
-
-/** The result of a write before it is stored. */
-interface ChangedSecret {
-  readonly id: Uint8Array;
-  readonly secret: StoredSecret;
-  readonly action: ChangeAction;
-  readonly value?: StoredValue;
-  readonly fingerprint?: string;
-}
-
 /** Reads that meet a deletion between metadata and value. */
 const readTries = 3;
 
@@ -84,6 +72,7 @@ export class Secrets {
   readonly #store: RecordStore;
   readonly #clock: Clock;
   readonly #tree: SecretTree;
+  readonly #lists: FolderLists;
   readonly #claims: Claims;
   readonly #destroyer: Destroyer;
   readonly #importer: Importer;
@@ -92,6 +81,7 @@ export class Secrets {
     this.#store = store;
     this.#clock = clock;
     this.#tree = new SecretTree(store);
+    this.#lists = new FolderLists(store);
     this.#claims = new Claims({ store, clock, tree: this.#tree });
     this.#destroyer = new Destroyer(store, clock);
     this.#importer = new Importer({ store, clock, tree: this.#tree, claims: this.#claims });
@@ -140,7 +130,8 @@ export class Secrets {
     },
   ): Promise<{ readonly entries: readonly ListedPath[]; readonly more: boolean }> {
     await this.#claims.settleAll(page.signal);
-    return await listFolder(this.#store.reader(page.signal), this.#tree, folder, page);
+    const parts = { reader: this.#store.reader(page.signal), tree: this.#tree, lists: this.#lists };
+    return await listFolder(parts, folder, page);
   }
 
   /**
@@ -155,6 +146,17 @@ export class Secrets {
       if (hasVersions && call.cas === undefined) throw pathTaken(path, before);
       return await this.#added(path, write, content, hasVersions ? "update" : "create");
     });
+  }
+
+  /**
+   * Makes the secret, or a new version of it whatever its state. Errors as for {@linkcode Secrets.create}, without `exists`.
+   */
+  async put(path: SecretPath, content: NewSecret, call: WriteCall): Promise<PutSecret> {
+    let info: SecretInfo | undefined;
+    const note = (id: Uint8Array, secret: StoredSecret) => void (info = infoOf(id, secret));
+    const add = (write: SecretWrite) => this.#added(path, write, content, actionAt(write));
+    const written = await this.#write(path, call, add, note);
+    return { ...written, info: info ?? await this.info(path, call.signal) };
   }
 
   /**
@@ -318,6 +320,7 @@ export class Secrets {
     path: SecretPath,
     call: WriteCall,
     change: (write: SecretWrite) => Promise<ChangedSecret> | ChangedSecret,
+    note?: (id: Uint8Array, secret: StoredSecret) => void,
   ): Promise<WrittenSecret> {
     const { signal } = call;
     return await this.#claims.unlessClaimed(signal, () =>
@@ -326,7 +329,7 @@ export class Secrets {
         const [found, now] = [await this.#tree.find(tx, path), this.#now()];
         checkVersion(path, found?.metadata.value, call.cas);
         const changed = await change({ tx, found, now });
-        return await this.#put(tx, changed, found === undefined, now, call);
+        return await this.#put(tx, changed, found === undefined, now, call, note);
       }, signal));
   }
 
@@ -375,12 +378,15 @@ export class Secrets {
     isNew: boolean,
     now: number,
     { alongside }: WriteCall,
+    note?: (id: Uint8Array, secret: StoredSecret) => void,
   ): Promise<WrittenSecret> {
     const { secret, pruned } = finished(changed, action, now);
+    note?.(id, secret);
     const { path, currentVersion: version } = secret;
     if (isNew) await this.#tree.add(tx, path, id);
-    tx.put(metadataCodec, id, secret);
-    if (value) tx.put(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
+    if (isNew) tx.insert(metadataCodec, id, secret);
+    else tx.put(metadataCodec, id, secret);
+    if (value) tx.insert(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
     for (const one of pruned) tx.delete({ table: "value" }, valueKey(id, one.version));
     const written = { path, version, ...(fingerprint !== undefined && { fingerprint }) };
     await alongside?.(tx, written);
@@ -390,8 +396,4 @@ export class Secrets {
   #now(): number {
     return Math.max(0, Math.floor(this.#clock.wall()));
   }
-}
-
-function unlessKeyringError(thrown: unknown): void {
-  if (!(thrown instanceof KeyringError)) throw thrown;
 }

@@ -44,6 +44,33 @@ Deno.test("create() makes a secret that read() gives back with its kinds, labels
   ]);
 });
 
+Deno.test("put() makes a secret or its next version, also of a deleted one, and returns the secret after it", async () => {
+  await using stage = new TestSecrets();
+  const { secrets } = stage;
+  const versions: number[] = [];
+  for (const text of ["1", "2", "3"]) {
+    const { version, info, path } = await secrets.put(john, value(text), call);
+    assert.deepEqual([path, info], [john, await secrets.info(john, signal)]);
+    versions.push(version);
+    if (text === "2") await secrets.delete(john, {}, call);
+  }
+  assert.deepEqual(versions, [1, 2, 3]);
+  await assert.rejects(secrets.put(john, value("4"), { signal, cas: 0 }), { code: "version_mismatch" });
+  assert.equal((await secrets.put(john, value("4"), { signal, cas: 3 })).version, 4);
+  const { fields: [field] } = await secrets.read(john, { signal });
+  assert.equal(field && utf8Text(field.value), "4");
+});
+
+Deno.test("put() by 16 writers at once gives each a version of its own", async () => {
+  await using stage = new TestSecrets({ clock: fastClock(1_000) });
+  const put = (_: unknown, index: number) => stage.secrets.put(john, value(`${index}`), call);
+  const written = await Promise.all(Array.from({ length: 16 }, put));
+  assert.deepEqual(
+    written.map(({ version }) => version).toSorted((a, b) => a - b),
+    Array.from({ length: 16 }, (_, at) => at + 1),
+  );
+});
+
 Deno.test("create() refuses a path that exists, names its version, and takes a deleted one with cas alone", async () => {
   await using stage = new TestSecrets();
   const { secrets } = stage;

@@ -17,14 +17,17 @@ export interface TreeHint {
 }
 
 /** Maximum number of paths, each about 500 bytes. */
-const maxHints = 10_000;
+const maxHints = 20_000;
 
-/** The least recently noted go first. */
+/** The least recently used go first. */
 export class TreeHints {
   readonly #hints = new Map<SecretPath | FolderPath, TreeHint>();
 
   get(path: SecretPath | FolderPath): TreeHint | undefined {
-    return this.#hints.get(path);
+    const hint = this.#hints.get(path);
+    // A folder is noted once and used with each secret in it.
+    if (hint !== undefined && this.#hints.delete(path)) this.#hints.set(path, hint);
+    return hint;
   }
 
   note(path: SecretPath | FolderPath, hint: TreeHint): void {

@@ -6,7 +6,7 @@
 import type { SecretField } from "../../../api/keyring/fields.ts";
 import type { SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { equalBytes } from "../../../base/bytes.ts";
+import { equalBytes, sameBytes } from "../../../base/bytes.ts";
 import type { RecordReader } from "../records/records.ts";
 import type { StoredVersion } from "./metadata_record.ts";
 import type { SecretDiff } from "./model.ts";
@@ -27,7 +27,7 @@ export async function readFields(
 ): Promise<readonly SecretField[] | undefined> {
   const codec = valueCodec(version.fields.map(({ name }) => name));
   const key = valueKey(id, version.version);
-  const isFetched = value !== undefined && equalBytes(value.name.key, key);
+  const isFetched = value !== undefined && sameBytes(value.name.key, key);
   const record = isFetched ? await reader.open(codec, value) : await reader.get(codec, key);
   if (!record) return undefined;
   const { fields, hash } = record.value;

@@ -8,7 +8,7 @@ import type { SecretPath } from "../../../../api/keyring/paths.ts";
 import { KeyringError, type ProblemCode } from "../../../../api/keyring/problems.ts";
 import type { OperationCall, OperationResult } from "../operation.ts";
 import { toKeyringError } from "../problem_answer.ts";
-import type { WrittenSecret } from "../../secrets/model.ts";
+import type { SecretInfo, WrittenSecret } from "../../secrets/model.ts";
 import { vaultData, vaultText } from "./answers.ts";
 import { kvChanges, kvDataText, kvDeletedText, kvFields, kvVersion } from "./kv_json.ts";
 import { expectedVersion, type kvReadQuery, type kvVersions, type kvWrite } from "./vault_schemas.ts";
@@ -44,10 +44,10 @@ export async function kvRead(call: Call<z.output<typeof kvReadQuery>, undefined>
 /** `POST M/data/P`: makes the secret, or a new version of it whatever its state. */
 export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
   const { parts, path, body, text, signal } = call;
-  const content = { fields: kvFields(text) };
-  const asked = expectedVersion(body);
-  const written = await atVersion(call, asked, (cas) => parts.secrets.create(path, content, { signal, cas }));
-  return await kvWritten(call, written);
+  const cas = expectedVersion(body);
+  const write = { signal, ...(cas === undefined ? {} : { cas }) };
+  const { version, info } = await parts.secrets.put(path, { fields: kvFields(text) }, write);
+  return kvWritten(call, version, info);
 }
 
 /** `PATCH M/data/P`: a merge patch of the newest version. */
@@ -59,7 +59,7 @@ export async function kvPatchData(call: Call<unknown, WriteBody>): Promise<Opera
     const { fields } = await parts.secrets.read(path, { signal });
     return await parts.secrets.patch(path, { fields: kvChanges(text, fields) }, { signal, cas });
   });
-  return await kvWritten(call, written);
+  return kvWritten(call, written.version, await parts.secrets.info(path, signal));
 }
 
 /** Tries again if another writer comes between the look at the newest version and the write. */
@@ -73,7 +73,7 @@ async function atVersion(
 ): Promise<WrittenSecret> {
   if (asked !== undefined) return await write(asked);
   for (let count = 1;; count++) {
-    const cas = await parts.secrets.info(path, signal).then(({ currentVersion }) => currentVersion, orAbsent);
+    const { currentVersion: cas } = await parts.secrets.info(path, signal);
     try {
       return await write(cas);
     } catch (thrown) {
@@ -82,16 +82,11 @@ async function atVersion(
   }
 }
 
-function orAbsent(thrown: unknown): number {
-  if (toKeyringError(thrown).code === "not_found") return 0;
-  throw thrown;
-}
-
-async function kvWritten(
-  { parts, path, signal, requestId }: Call<unknown, unknown>,
-  { version }: WrittenSecret,
-): Promise<OperationResult> {
-  const info = await parts.secrets.info(path, signal);
+function kvWritten(
+  { path, requestId }: Call<unknown, unknown>,
+  version: number,
+  info: SecretInfo,
+): OperationResult {
   const found = info.versions.find((one) => one.version === version);
   const data = found === undefined ? { version } : kvVersion(info, found);
   return { answer: vaultData(requestId, data), audited: [{ path, version, note: "kv" }] };
