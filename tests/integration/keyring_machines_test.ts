@@ -7,6 +7,7 @@
 import { deepEqual, doesNotMatch, equal, match, notEqual } from "node:assert/strict";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { KeyringError } from "../../lib/api/keyring/problems.ts";
+import { base64url, utf8 } from "../../lib/base/bytes.ts";
 import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { KubernetesCluster } from "../../lib/services/keyring/identity/cluster.ts";
@@ -24,6 +25,9 @@ const policy = `roles:
       - { issuer: ci, subject: "repo:acme/shop:ref:refs/heads/main" }
     rules: [{ path: shop, verbs: [list, read] }]
 `;
+
+/** In the form of a JWT, without an expiry. The double of the cluster accepts it alone. */
+const podToken = ['{"alg":"RS256"}', '{"sub":"pod"}', "signature"].map((part) => base64url(utf8(part))).join(".");
 
 /** A keyring with a cluster and an issuer, whose clock and that of `clectl` can be moved. */
 class MachineStage implements AsyncDisposable {
@@ -57,7 +61,7 @@ class MachineStage implements AsyncDisposable {
     const { origin } = server;
     const user = { username: "system:serviceaccount:shop:web", uid: "1", groups: ["system:serviceaccounts"] };
     server.documents.set("/apis/authentication.k8s.io/v1/tokenreviews", ({ body }: JsonRequestSeen) => {
-      const authenticated = (body as { spec: { token: string } }).spec.token.startsWith("pod.");
+      const authenticated = (body as { spec: { token: string } }).spec.token === podToken;
       const status = authenticated ? { authenticated, audiences: ["trousseau"], user } : { authenticated };
       return { ...(body as object), status };
     });
@@ -129,7 +133,7 @@ class MachineStage implements AsyncDisposable {
 Deno.test("a pod logs in with its ServiceAccount's token, keeps the keyring's token to itself, and logs out", async () => {
   await using test = await MachineStage.open();
   const { stage } = test;
-  const file = await stage.file("pod-token", "pod.a.b\n");
+  const file = await stage.file("pod-token", `${podToken}\n`);
   const login = well(await test.login(`--kubernetes --role web --token-file ${file} -o json`));
   const { context, role, expiresAt } = JSON.parse(login.out);
   deepEqual([context, role, typeof expiresAt], ["localhost", "web", "string"]);
@@ -197,7 +201,7 @@ Deno.test("the token of a login is renewed when less than a third of its life is
 
 Deno.test("a token that has ended is exchanged anew where the file of the ServiceAccount's token is known", async () => {
   await using test = await MachineStage.open();
-  const file = await test.stage.file("pod-token", "pod.a.b");
+  const file = await test.stage.file("pod-token", podToken);
   well(await test.login(`--kubernetes --role web --token-file ${file}`));
   const first = await test.kept();
   test.move(25 * 60);
@@ -244,7 +248,7 @@ Deno.test("a command that lasts renews the token in the background", async () =>
 
 Deno.test("login of a machine takes the server of the context, and refuses options that do not fit", async () => {
   await using test = await MachineStage.open();
-  const file = await test.stage.file("pod-token", "pod.a.b");
+  const file = await test.stage.file("pod-token", podToken);
   const refused = async (line: string, why: RegExp) => {
     const end = await test.machine(line, { stdin: "" });
     equal(end.status, 64, end.err);

@@ -159,7 +159,12 @@ export class TestKeyring implements AsyncDisposable {
     const answer = await this.stream(method, target, request);
     const text = await answer.text();
     const isJson = /json/.test(answer.headers.get("content-type") ?? "");
-    return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : text };
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      text,
+      body: isJson && text !== "" ? JSON.parse(text) : text,
+    };
   }
 
   /** Sends a request to the application, and leaves the body to the caller. */
@@ -173,7 +178,7 @@ export class TestKeyring implements AsyncDisposable {
     const all: Record<string, string> = body === undefined
       ? { ...headers }
       : { "content-type": "application/json", ...headers };
-    return responseOf(
+    const response = responseOf(
       await this.answer({
         method,
         target,
@@ -186,6 +191,7 @@ export class TestKeyring implements AsyncDisposable {
         },
       }),
     );
+    return method === "HEAD" ? new Response(null, { status: response.status, headers: response.headers }) : response;
   }
 
   /** A request that must be answered with a status. */

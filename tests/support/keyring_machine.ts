@@ -10,6 +10,9 @@ import { runClectl } from "./clectl_terminal.ts";
 import { mainFile } from "./local_plugin.ts";
 import { freePort, Process, run, waitFor } from "./processes.ts";
 
+/** The packages of a keyring, which the plugin's configuration lacks. */
+const packages = new URL("../../deno.keyring.json", import.meta.url).pathname;
+
 const soon = { timeoutMs: 60_000 };
 
 /** A keyring on one machine, with a local key and a recovery key. */
@@ -99,6 +102,6 @@ export class KeyringMachine {
   #words(...words: string[]): string[] {
     const flags = [...permissionFlags(), `--allow-write=${this.folder}`];
     const config = ["--config", `${this.folder}/trousseau.yaml`];
-    return ["run", "--quiet", ...flags, mainFile, "keyring", ...words, ...config];
+    return ["run", "--quiet", "--config", packages, ...flags, mainFile, "keyring", ...words, ...config];
   }
 }

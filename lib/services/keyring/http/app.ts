@@ -54,7 +54,8 @@ export function keyringApp(options: KeyringAppOptions): AnswerRequest {
       const target = requestTarget(incoming.target);
       if (methods.has(incoming.method)) return await ask(incoming.method, incoming, target);
       if (incoming.method !== "HEAD" || !headPaths.has(target.path)) return unrouted.answer({ incoming, target });
-      return { ...await ask("GET", incoming, target), body: "" };
+      // The HTTP server sends the length of the body and not the body.
+      return await ask("GET", incoming, target);
     } catch (thrown) {
       return unrouted.refuse(incoming, toKeyringError(thrown));
     }
