@@ -20,7 +20,7 @@ export interface ScanOptions {
   readonly onRead?: (revisions: number) => void;
 }
 
-/** What was read. */
+/** The result of a scan. */
 export interface Scanned {
   /** The newest revision of etcd in the data. */
   readonly revision: number;

@@ -12,7 +12,7 @@ import type { KmsApi } from "../../api/kms/messages.ts";
 import { ByteReader, concat, exactText } from "../../base/bytes.ts";
 import { lastField, mapEntry, wireFields } from "../wire_fields.ts";
 
-/** What a KMS plugin is asked with, and the data under the seed that it answers. */
+/** The parts of a Decrypt request to a KMS plugin, and the data under the seed of its answer. */
 export interface EncryptedObject {
   readonly api: KmsApi;
   /** Empty over KMS v1. */

@@ -63,7 +63,7 @@ export interface StoredLabel {
 
 const noLabels = { provider: null, keyId: null, format: null, wraps: [] } as const;
 
-/** What stands before the first colon after `k8s:enc:`, and after the second. */
+/** Kind, version, and name of the provider or key. */
 const prefix = /^k8s:enc:([a-z0-9]{1,32}):(v[0-9]{1,4}):([^:]{1,256}):/;
 
 /** Maximum length of a prefix in bytes. */

@@ -93,7 +93,7 @@ export class NodeServers {
     });
     server.maxConnections = this.#limits.connections;
     server.on("connection", (socket: Socket) => this.#admit(socket));
-    // Whatever is no request of ours ends the connection without an answer.
+    // A request of another protocol ends the connection without an answer.
     server.on("clientError", (_error, socket) => socket.destroy());
     server.on("tlsClientError", (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
 /**
- * Somebody can write the store and has no KEK: whatever they do to rows is `integrity`, never "not found" and never
+ * An attacker can write the store and has no KEK: every change of rows is `integrity`, never "not found" and never
  * another secret's value.
  *
  * @module

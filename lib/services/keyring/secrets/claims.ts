@@ -146,7 +146,7 @@ export class Claims {
     if (base === 0) return secret;
     const before = await tx.get(metadataCodec, id);
     if (!before) throw new KeyringError("integrity", `The secret "${secret.path}" is gone while an import claims it.`);
-    // What is more than the secret keeps is removed by its next write.
+    // The next write removes the versions beyond the number that the secret keeps.
     const versions = [...before.value.versions, ...secret.versions];
     return { ...secret, createdAt: before.value.createdAt, versions };
   }
