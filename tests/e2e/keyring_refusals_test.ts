@@ -115,7 +115,7 @@ const ofServer: readonly RefusedRequest[] = [
   { request: "GET /api/v1/secrets/db/john?field=other", status: 404, type: "not_found" },
   { request: "GET /api/v1/secrets/db/john?versoin=1", status: 400, type: "request_invalid" },
   { request: "GET /api/v1/secrets/db/gone", status: 410, type: "deleted" },
-  { request: "DELETE /api/v1/list/db/", status: 404, type: "not_found" },
+  { request: "DELETE /api/v1/list/db/", status: 405, type: "method_not_allowed" },
   { request: "GET /api/v2/secrets/db/john", status: 404, type: "not_found" },
   {
     request: "GET /api/v1/whoami",
