@@ -101,7 +101,7 @@ export class OfflineDecryptor implements AsyncDisposable {
     const context = { purpose: api, threshold, keyId: sealedUnder, reference: envelope.reference };
     const seed = openSeed(dek, envelope, context);
     if (seed !== undefined) return seed;
-    throw new KmsError("integrity", `Cannot decrypt: the data key of provider "${name}" does not fit.`);
+    throw doesNotFit(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,14 +122,14 @@ async function dekOf(
   id: string,
   unwrap: () => Promise<Uint8Array | undefined>,
 ): Promise<Uint8Array> {
-  const known = deks.get(id) ?? unwrap().then((dek) => dek ?? otherBytes(name), toKmsError);
+  const known = deks.get(id) ?? unwrap().then((dek) => dek ?? doesNotFit(name), toKmsError);
   deks.set(id, known);
   const dek = await known;
   if (dek instanceof KmsError) throw dek;
   return dek;
 }
 
-function otherBytes(name: string): KmsError {
+function doesNotFit(name: string): KmsError {
   return new KmsError("integrity", `Cannot decrypt: the data key of provider "${name}" does not fit.`);
 }
 

@@ -80,11 +80,6 @@ export class EncryptionUsage {
     return new Set(rows.map(({ resource }) => resource));
   }
 
-  /** Every resource with a value. */
-  resources(): ReadonlySet<string> {
-    return new Set([...this.#rows.values()].map(({ resource }) => resource));
-  }
-
   /** All rows by resource, then by the number of objects. */
   rows(): readonly UsageRow[] {
     return [...this.#rows.values()]

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { EncryptionUsage } from "./encryption_usage.ts";
 import type { StoredKeys } from "./objects/stored_key.ts";
 import { LabelReader } from "./objects/stored_value.ts";
-import { revisionsIn } from "./snapshot/key_bucket.ts";
+import { agedRevisions } from "./snapshot_objects.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
 
 /** Options of {@linkcode scanSnapshot}. */
@@ -42,19 +41,15 @@ export async function scanSnapshot(
   usage: EncryptionUsage,
   { keys, allRevisions, signal, onRead }: ScanOptions,
 ): Promise<Scanned> {
-  const [seen, labels] = [new Set<string>(), new LabelReader()];
+  const labels = new LabelReader();
   let [read, newest, otherKeys] = [0, 0, 0];
-  for (const { key, value, revision, isDeleted } of revisionsIn(snapshot.file, path)) {
+  for (const { text, value, revision, isDeleted, isOlder } of agedRevisions(snapshot, path)) {
     newest = Math.max(newest, revision);
     if (++read % turnLength === 0) {
       onRead?.(read);
       await new Promise((resolve) => setTimeout(resolve));
       signal.throwIfAborted();
     }
-    // Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII.
-    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
-    const isOlder = seen.has(text);
-    if (!isOlder) seen.add(text);
     const stored = keys.read(text);
     if (stored === undefined) otherKeys += isOlder || isDeleted ? 0 : 1;
     else if (!isDeleted && (!isOlder || allRevisions)) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { revisionsIn } from "./snapshot/key_bucket.ts";
+import { revisionsIn, type StoredRevision } from "./snapshot/key_bucket.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
 
 /** An object as it is stored. The arrays are views of the file. */
@@ -16,14 +16,30 @@ export interface SnapshotObject {
   readonly revision: number;
 }
 
+/** A write of a key, and whether the key was written again later. */
+export interface AgedRevision extends StoredRevision {
+  /** The key as text. */
+  readonly text: string;
+  readonly isOlder: boolean;
+}
+
+/** Every revision, the newest first. @throws {SnapshotError} if the file is damaged. */
+export function* agedRevisions(snapshot: SnapshotFile, path: string): Generator<AgedRevision> {
+  const seen = new Set<string>();
+  for (const stored of revisionsIn(snapshot.file, path)) {
+    const { key } = stored;
+    // Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII.
+    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+    const isOlder = seen.has(text);
+    if (!isOlder) seen.add(text);
+    yield { ...stored, text, isOlder };
+  }
+}
+
 /** Every object below a prefix, the newest first. @throws {SnapshotError} if the file is damaged. */
 export function* objectsIn(snapshot: SnapshotFile, path: string, prefix: string): Generator<SnapshotObject> {
-  const seen = new Set<string>();
-  for (const { key: keyBytes, value, revision, isDeleted } of revisionsIn(snapshot.file, path)) {
-    // Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII.
-    const key = Buffer.from(keyBytes.buffer, keyBytes.byteOffset, keyBytes.byteLength).toString("latin1");
-    if (seen.has(key)) continue;
-    seen.add(key);
-    if (!isDeleted && key.startsWith(prefix)) yield { key, keyBytes, value, revision };
+  for (const { text, key, value, revision, isDeleted, isOlder } of agedRevisions(snapshot, path)) {
+    if (isOlder || isDeleted || !text.startsWith(prefix)) continue;
+    yield { key: text, keyBytes: key, value, revision };
   }
 }

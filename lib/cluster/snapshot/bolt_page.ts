@@ -10,8 +10,8 @@
 /** Sizes in bytes. */
 export const boltSizes = { pageHeader: 16, element: 16, meta: 64, bucketHeader: 16 } as const;
 
-/** Values of the flags of a page. */
-export const boltFlags = { branch: 0x01, leaf: 0x02, meta: 0x04, freelist: 0x10 } as const;
+/** Values of the flags of a page of a tree. */
+const boltFlags = { branch: 0x01, leaf: 0x02 } as const;
 
 /** Value of the flags of a leaf element that is a bucket. */
 const bucketFlag = 0x01;
