@@ -45,7 +45,7 @@ async function outputOf(
   for (let runs = 0; runs < maxRuns; runs++) {
     await using server = start();
     const output = await runSection(section, server);
-    // The kernel tells an end by this signal from any other, also while a crashed process is still ending.
+    // A process that has crashed keeps the signal of its crash, also while it is still ending.
     const { code, signal } = await server.stop();
     if (signal === "SIGTERM") return output;
     earlyEnds.push(`${section}: the server ended early (${signal ?? `exit status ${code}`}). ${server.tail}`);
