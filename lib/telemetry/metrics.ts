@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 import type { Times } from "../base/clock.ts";
 import { errorCodes } from "../base/errors.ts";
 import type { Event, Notify, Result } from "./events.ts";
