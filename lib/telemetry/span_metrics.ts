@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Counter, type Registry } from "prom-client";
+import { Counter, type Registry } from "./prometheus.ts";
 import type { Event } from "./events.ts";
 import { type Countable, spanResults } from "./label_values.ts";
 
