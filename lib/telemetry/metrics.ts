@@ -20,6 +20,7 @@ import {
   socketActions,
 } from "./label_values.ts";
 import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
+import { spanCounters } from "./span_metrics.ts";
 
 // 100 µs to 10 s: an answer from memory takes fractions of a millisecond, and kube-apiserver's deadline is 3 s.
 const seconds = [
@@ -71,6 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...providerCounters(registry, countable),
     ...ringCounters(registry),
     ...requestCounters(registry, countable),
+    ...spanCounters(registry, countable),
     ...expiries,
   } satisfies Counters;
   const setGauges = gaugeSetter(registry);

@@ -58,7 +58,7 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     providers: [{ name: "vault-eu", kind: "local", keyFile: "local.keys" }],
   });
   const { folder } = config;
-  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded"]) {
+  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded", "snapshots"]) {
     await Deno.mkdir(`${folder}/${made}`, { recursive: true });
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
@@ -78,6 +78,7 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replace(/(?<!> )keyring\.backup/, keyring.backup)
     .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
+    .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
     .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
 }
 
@@ -122,7 +123,9 @@ for (const { name, examples } of commands) {
         const words = await wordsOf(onStage(line, stage), stage);
         // Now: a shell empties the files that a line redirects into.
         for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
-        await Deno.writeFile(`${stage.folder}/snapshot.db`, plainSnapshot());
+        for (const made of ["snapshot.db", "snapshots/snapshot.db"]) {
+          await Deno.writeFile(`${stage.folder}/${made}`, plainSnapshot());
+        }
         if (words === undefined) {
           ok(line.startsWith("sops "), `${line}: another program than sops is called`);
           continue;

@@ -46,6 +46,7 @@ const recipes = {
   "sops": { module: "sops", package: "github.com/getsops/sops/v3/cmd/sops", ldflags: "-s -w" },
   "h2spec": { module: "h2spec", package: "github.com/summerwind/h2spec/cmd/h2spec", ldflags: "-s -w" },
   "kms-client": { module: "kms-client", ldflags: "-s -w" },
+  "otlp-collector": { module: "otlp-collector", ldflags: "-s -w" },
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
   "vault-client": { module: "vault-client", ldflags: "-s -w" },
   "vault-commands": { module: "vault-commands", tags: "minimal", ldflags: "-s -w" },

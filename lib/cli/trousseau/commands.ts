@@ -140,11 +140,27 @@ export const commands = [
       "The exit status is 1 if an object cannot be opened, and 65 if the " +
       "file is no intact snapshot.",
     positionals: [{ name: "KEY", optional: true, many: true }],
-    options: ["snapshot", "config", "recovery-key", "check", "show", "export", "etcd-prefix", "json", "log-level"],
+    options: [
+      "snapshot",
+      "newest",
+      "max-age",
+      "config",
+      "recovery-key",
+      "check",
+      "show",
+      "export",
+      "etcd-prefix",
+      "json",
+      "log-level",
+    ],
     examples: [
       {
         line: "trousseau decrypt --snapshot snapshot.db --check",
         does: "could this backup be restored, and by which KMS",
+      },
+      {
+        line: "trousseau decrypt --newest /var/backups/etcd --max-age 24h --check",
+        does: "the same for the newest backup, which may be a day old",
       },
       {
         line: "trousseau decrypt --snapshot snapshot.db --show /registry/secrets/default/db > db.yaml",

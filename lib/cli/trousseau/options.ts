@@ -122,6 +122,17 @@ export const options = {
     files: true,
     summary: "a file of etcdctl snapshot save, or a copy of a member's member/snap/db",
   },
+  "newest": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "the newest file of this folder, instead of --snapshot",
+  },
+  "max-age": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --newest: fail if that file is older; 35d if not given",
+  },
   "etcd": {
     type: "string",
     value: "URLS",
