@@ -136,10 +136,11 @@ export const commands = [
       "Opens values of KMS v2 and v1 with any one provider of the configuration, or with the recovery key. It needs no " +
       "API server and no state folder, and writes nothing. A word is a key of etcd, and everything below it if it ends " +
       "with a slash. Nothing of a value is printed without --show. With --check every object is opened and every data " +
-      "key by each provider alone: the restore drill. The exit status is 1 if an object cannot be opened, and 65 if the " +
+      "key by each provider alone: the restore drill. With --export a tar archive of manifests is on standard output. " +
+      "The exit status is 1 if an object cannot be opened, and 65 if the " +
       "file is no intact snapshot.",
     positionals: [{ name: "KEY", optional: true, many: true }],
-    options: ["snapshot", "config", "recovery-key", "check", "show", "etcd-prefix", "json", "log-level"],
+    options: ["snapshot", "config", "recovery-key", "check", "show", "export", "etcd-prefix", "json", "log-level"],
     examples: [
       {
         line: "trousseau decrypt --snapshot snapshot.db --check",
@@ -152,6 +153,10 @@ export const commands = [
       {
         line: "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/",
         does: "whether every Secret opens with the key from the safe",
+      },
+      {
+        line: "trousseau decrypt --snapshot snapshot.db --export > manifests.tar",
+        does: "manifests for kubectl apply, into a file that nobody else reads",
       },
     ],
     run: async (call) => (await import("./decrypt.ts")).decryptSnapshot(call),

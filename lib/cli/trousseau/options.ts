@@ -158,6 +158,10 @@ export const options = {
   "list": { type: "boolean", summary: "name each object" },
   "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
   "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
+  "export": {
+    type: "boolean",
+    summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
+  },
   version: sharedOptions.version,
   help: sharedOptions.help,
 } as const satisfies OptionTable;

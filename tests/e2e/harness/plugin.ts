@@ -92,7 +92,7 @@ export class Node implements AsyncDisposable {
     };
   }
 
-  // It runs in an empty folder with an empty cache of Deno, so that its one file must contain everything.
+  // It runs in an empty folder with an empty cache of Deno, so that its modules must contain everything.
   #exec(args: readonly string[]): Omit<ProcessOptions, "name"> {
     const env = { DENO: Deno.execPath(), DENO_DIR: join(this.#empty, ".deno"), NO_COLOR: "1" };
     return { command: this.#program, args, cwd: this.#empty, env };
