@@ -25,8 +25,6 @@ const maxInput = 256 * 1024 * 1024;
 /** Milliseconds that the API server has for everything. */
 const serverMs = 120_000;
 
-const standardInput = "standard input";
-
 /** Lists who can read Secrets, and compares it with an earlier report. */
 export async function auditAccess(
   call: TrousseauCall,
@@ -60,7 +58,7 @@ async function ofCluster({ options, terminal: { environment, signal } }: Trousse
 }
 
 async function ofFile(file: string, input: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<Read> {
-  const source = file === "-" ? standardInput : file;
+  const source = file === "-" ? "standard input" : file;
   const bytes = file === "-" ? await allOf(input, signal) : await bytesOf(file);
   return { source, objects: readRbac(parsedJson(bytes), source) };
 }
@@ -70,10 +68,10 @@ async function allOf(input: ReadableStream<Uint8Array>, signal: AbortSignal): Pr
   let length = 0;
   const reader = input.getReader();
   for (;;) {
-    const { value } = await orAborted(reader.read(), signal, `read ${standardInput}`);
+    const { value } = await orAborted(reader.read(), signal, "read standard input");
     if (value === undefined) break;
     length += value.length;
-    if (length > maxInput) throw new KmsError("config", `The list on ${standardInput} is larger than 256 MiB.`);
+    if (length > maxInput) throw new KmsError("config", "The list on standard input is larger than 256 MiB.");
     chunks.push(value);
   }
   return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());

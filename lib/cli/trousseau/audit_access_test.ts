@@ -1,4 +1,4 @@
-import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { JsonServer } from "../../../tests/support/json_server.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
@@ -38,7 +38,7 @@ Deno.test("audit access lists subjects, the path and the limits in its last line
 
 Deno.test("audit access makes control characters of names visible", async () => {
   const { out } = await audited([role, binding("readers", "an\u001b[2Jna")]);
-  doesNotMatch(out, /\u001b/);
+  equal(out.includes("\u001b"), false);
 });
 
 Deno.test("audit access --baseline ends with 1 for what is new, and with 0 for the same", async () => {
