@@ -7,7 +7,7 @@ import { utf8Text } from "../../base/bytes.ts";
 import { deadline, orAborted } from "../../base/deadline.ts";
 import { readRegularFile, whyUnreadable } from "../../base/durable_file.ts";
 import { KmsError } from "../../base/errors.ts";
-import { type AccessBaseline, newAccess, readAccessBaseline } from "../../cluster/access/access_baseline.ts";
+import { type AccessBaseline, newAccess } from "../../cluster/access/access_baseline.ts";
 import { fetchRbac } from "../../cluster/access/fetch_rbac.ts";
 import { type RbacObjects, readRbac } from "../../cluster/access/rbac.ts";
 import { secretAccess } from "../../cluster/access/secret_access.ts";
@@ -16,6 +16,7 @@ import { readClusterAccess } from "../../config/cluster_access.ts";
 import { parsedJson } from "../../net/https/fields.ts";
 import { UsageError } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
+import { readAccessBaseline } from "./access_baseline_file.ts";
 import { printAccessAudit } from "./audit_access_report.ts";
 import type { TrousseauCall } from "./terminal.ts";
 

@@ -3,20 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
-import { KmsError } from "../../base/errors.ts";
 import type { SecretAccess } from "./secret_access.ts";
-
-const baselineShape = z.object({
-  access: z.array(z.object({
-    subject: z.string(),
-    namespace: z.string(),
-    way: z.string(),
-    resources: z.array(z.string()),
-    verbs: z.array(z.string()),
-    names: z.array(z.string()),
-  })),
-});
 
 /** The permissions of an earlier report, without the paths that gave them. */
 export type AccessBaseline = readonly KnownAccess[];
@@ -24,25 +11,6 @@ export type AccessBaseline = readonly KnownAccess[];
 type KnownAccess = Pick<SecretAccess, "subject" | "namespace" | "resources" | "verbs" | "names"> & {
   readonly way: string;
 };
-
-/**
- * Reads a report of `trousseau audit access --json`.
- *
- * @throws {KmsError} `config` if it is none.
- */
-export function readAccessBaseline(text: string, path: string): AccessBaseline {
-  const found = baselineShape.safeParse(parsed(text));
-  if (found.success) return found.data.access;
-  throw new KmsError("config", `${path} is no report of trousseau audit access --json.`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * The access that is not in a baseline: a subject that gains a way, a resource, a verb, a namespace, or further objects.
