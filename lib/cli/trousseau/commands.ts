@@ -178,6 +178,27 @@ export const commands = [
     run: async (call) => (await import("./decrypt.ts")).decryptSnapshot(call),
   },
   {
+    name: "audit access",
+    summary: "list who can read Secrets through the API server, and how",
+    description:
+      "Reads roles and bindings of RBAC from the cluster of --kubeconfig, in a pod with its ServiceAccount, or from the output of " +
+      "kubectl get roles,clusterroles,rolebindings,clusterrolebindings -A -o json in a file, - for standard input. It lists each subject that can " +
+      "read Secrets itself, or by one further step: by pods, exec, kubelets, tokens, impersonation, roles or certificates. " +
+      "It reads no Secret and changes nothing. The output of --json is a baseline for later runs.",
+    positionals: [{ name: "FILE", optional: true, files: true }],
+    options: ["kubeconfig", "baseline", "json", "log-level"],
+    examples: [
+      { line: "trousseau audit access --kubeconfig ~/.kube/config", does: "of a cluster" },
+      { line: "trousseau audit access rbac.json", does: "without access to the cluster, from the output of kubectl" },
+      { line: "trousseau audit access rbac.json --json > baseline.json", does: "write a baseline" },
+      {
+        line: "trousseau audit access rbac.json --baseline baseline.json",
+        does: "what is new since then; the exit status is 1 if something is",
+      },
+    ],
+    run: async (call) => (await import("./audit_access.ts")).auditAccess(call),
+  },
+  {
     name: "conformance",
     summary: "try a KMS plugin, anybody's, and print what holds",
     description:

@@ -116,6 +116,12 @@ export const options = {
     type: "boolean",
     summary: "read what the original wrote; without it, that stands there as a comment",
   },
+  "baseline": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "an earlier report in JSON; what it does not have is new, and the exit status is then 1",
+  },
   "snapshot": {
     type: "string",
     value: "FILE",
