@@ -57,6 +57,9 @@ const otherEnds: Readonly<Record<string, number>> = {
   "trousseau recovery public": exitCodes.config.status,
   // There is no etcd.
   "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock": exitCodes.unavailable.status,
+  // No other node answers, and nothing serves the socket of the embedded default.
+  "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db": exitCodes.unmet.status,
+  "trousseau doctor --root /host --junit - > doctor.xml": exitCodes.unmet.status,
   // There is no such file.
   "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.
