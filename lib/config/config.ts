@@ -10,6 +10,7 @@ import type { WrapQuorum } from "../envelope/quorum.ts";
 import type { UnwrapStrategy } from "../envelope/unwrap.ts";
 import type { ProviderSettings } from "../provider/registry.ts";
 import type { OutagePolicy } from "../services/kms/outage.ts";
+import type { TracesConfig } from "./traces.ts";
 
 /** A provider, with the settings that concern the key ring. */
 export interface ProviderConfig {
@@ -155,6 +156,8 @@ export interface Config {
     readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "text" };
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
+    /** The traces of the plugin; `undefined` if they are switched off. */
+    readonly traces?: TracesConfig | undefined;
   };
   /** Providers that wrap and unwrap. */
   readonly providers: readonly ProviderConfig[];

@@ -34,6 +34,8 @@ export const environmentVariables = {
   AZURE_FEDERATED_TOKEN_FILE: "the path of a workload identity's token where the config names none",
   AZURE_AUTHORITY_HOST: "where a workload identity logs in; taken only if it is the vault's own cloud",
   GOOGLE_APPLICATION_CREDENTIALS: "the path of a file with a login to Google Cloud, where the config says so",
+  KUBERNETES_SERVICE_HOST: "the API server's address for a pod's ServiceAccount; kubelet sets it",
+  KUBERNETES_SERVICE_PORT: "its port",
   "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
 } as const satisfies Record<string, string>;
 

@@ -27,6 +27,8 @@ Deno.test("environmentVariables is exactly this list", () => {
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_AUTHORITY_HOST",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
     "TROUSSEAU_SECRET_*",
   ]);
 });

@@ -9,25 +9,12 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { readCredentialFile, readCredentialText } from "../base/credential_file.ts";
 import { whyUnreadable } from "../base/durable_file.ts";
+import type { SecretSource } from "../base/secret.ts";
 import { type FieldPath, readYaml } from "../base/yaml_positions.ts";
+import type { ClusterAccess } from "../cluster/apiserver/access.ts";
 import { Problems } from "./problems.ts";
+import { fileSource, literalSource } from "./secrets.ts";
 import { readTextFile } from "./text_file.ts";
-
-/** Address of the API server, with the credentials for it. Texts are PEM. */
-export interface ClusterAccess {
-  /** An `https:` URL, with a path if several clusters share a host. */
-  readonly server: URL;
-  /** The name expected in the server's certificate, if it differs from the URL's host. */
-  readonly serverName: string | undefined;
-  /** CA certificates; `undefined`: the system's. */
-  readonly ca: string | undefined;
-  /** Client certificate. */
-  readonly certificate: string | undefined;
-  /** Private key of the client certificate. */
-  readonly key: string | undefined;
-  /** Bearer token. */
-  readonly token: string | undefined;
-}
 
 /** Maximum size in bytes of each file that a kubeconfig names. */
 const largestCredential = 64 * 1024;
@@ -58,7 +45,7 @@ export async function readKubeconfig(path: string): Promise<ClusterAccess> {
   const problems = new Problems(path, yaml.position);
   for (const { position, text } of yaml.problems) problems.atPosition(position, text);
   if (yaml.value === undefined) return problems.fail();
-  const reader = new Reader(problems, dirname(resolve(path)));
+  const reader = new Reader(problems, path);
   const access = await reader.access(fieldsOf(yaml.value));
   problems.throwIfAny();
   return access ?? problems.fail();
@@ -66,11 +53,13 @@ export async function readKubeconfig(path: string): Promise<ClusterAccess> {
 
 class Reader {
   readonly #problems: Problems;
+  readonly #source: string;
   readonly #folder: string;
 
-  constructor(problems: Problems, folder: string) {
+  constructor(problems: Problems, path: string) {
     this.#problems = problems;
-    this.#folder = folder;
+    this.#source = path;
+    this.#folder = dirname(resolve(path));
   }
 
   async access(root: Fields): Promise<ClusterAccess | undefined> {
@@ -93,7 +82,7 @@ class Reader {
       token: await this.#token(user),
     };
     this.#checkPems(access, cluster.path, user.path);
-    return server === undefined ? undefined : { server, ...access };
+    return server === undefined ? undefined : { source: this.#source, server, ...access };
   }
 
   /** The item of a list whose `name` is the given one. */
@@ -125,15 +114,19 @@ class Reader {
     return undefined;
   }
 
-  async #token({ fields, path }: Found): Promise<string | undefined> {
+  /** A token file is read again at each request; it is read now, too, so that its faults have a position. */
+  async #token({ fields, path }: Found): Promise<SecretSource | undefined> {
     const file = fields.tokenFile;
-    const text = typeof file === "string" && file !== ""
+    const hasFile = typeof file === "string" && file !== "";
+    const text = hasFile
       ? await this.#file(file, [...path, "tokenFile"])
       : this.#text(fields.token, [...path, "token"]);
     const token = text?.trim();
     if (token === undefined || token === "") return undefined;
-    if (/^[\x21-\x7e]+$/.test(token)) return token;
-    this.#problems.at([...path, typeof file === "string" ? "tokenFile" : "token"], "holds no token");
+    if (/^[\x21-\x7e]+$/.test(token)) {
+      return hasFile ? fileSource(resolve(this.#folder, file)) : literalSource(token);
+    }
+    this.#problems.at([...path, hasFile ? "tokenFile" : "token"], "holds no token");
     return undefined;
   }
 

@@ -10,7 +10,10 @@ const kubeconfig = JSON.stringify({
 });
 
 async function read(folder: string): Promise<string> {
-  return await readKubeconfig(`${folder}/config`).then(({ token }) => `token ${token}`, ({ message }) => message);
+  return await readKubeconfig(`${folder}/config`).then(
+    async ({ token }) => `token ${(await token?.read())?.reveal()}`,
+    ({ message }) => message,
+  );
 }
 
 Deno.test("readKubeconfig() refuses a kubeconfig and its files if others may write them, and names each fault", () =>
@@ -31,4 +34,18 @@ Deno.test("readKubeconfig() refuses a kubeconfig and its files if others may wri
     }
     await Deno.remove(token);
     assert.match(await read(folder), /tokenFile: names a file that cannot be read: there is no such file/);
+  }));
+
+Deno.test("readKubeconfig() returns a token file that is read again at each request", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/token`;
+    await Deno.writeTextFile(`${folder}/config`, kubeconfig, { mode: 0o600 });
+    await Deno.writeTextFile(file, "s.first\n", { mode: 0o600 });
+    const { token, source } = await readKubeconfig(`${folder}/config`);
+    assert.equal(source, `${folder}/config`);
+    assert.equal((await token?.read())?.reveal(), "s.first");
+    await Deno.writeTextFile(file, "s.second\n");
+    assert.equal((await token?.read())?.reveal(), "s.second");
+    await Deno.remove(file);
+    await assert.rejects(token?.read() ?? Promise.resolve(), { code: "config", message: /there is no such file/ });
   }));

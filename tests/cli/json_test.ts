@@ -22,6 +22,14 @@ async function ran(words: readonly string[], isTerminal: boolean) {
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
+/** The roles and bindings of a cluster in which nobody may do anything. */
+async function writeRoles(folder: string): Promise<string> {
+  const role = { kind: "ClusterRole", metadata: { name: "none" } };
+  const binding = { kind: "ClusterRoleBinding", metadata: { name: "none" }, roleRef: { ...role, name: "none" } };
+  await Deno.writeTextFile(`${folder}/rbac.json`, JSON.stringify({ items: [role, binding] }));
+  return `${folder}/rbac.json`;
+}
+
 async function writeSnapshot(folder: string): Promise<string> {
   await Deno.writeFile(`${folder}/snapshot.db`, plainSnapshot());
   return `${folder}/snapshot.db`;
@@ -35,6 +43,7 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
     await using config = await TemporaryConfig.make({ socket: { path: plugin.socket } });
     const file = name.startsWith("keyring ") ? (await makeKeyringStage(config.folder)).file : config.file;
     const more = [
+      ...(name === "audit access" ? [await writeRoles(config.folder)] : []),
       ...(name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : []),
       ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
       ...(options.includes("root") ? ["--root", config.folder] : []),
@@ -53,6 +62,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
   Deno.test(`${name} -o json prints a document where it fails too, and the sentence on stderr`, async () => {
     const more = name === "conformance"
       ? ["/run/nonexistent/kms.sock"]
+      : name === "audit access"
+      ? ["/nonexistent/rbac.json"]
       : name === "verify"
       ? ["--snapshot", "/nonexistent/snapshot.db"]
       : name === "doctor"

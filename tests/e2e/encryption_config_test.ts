@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { builtInResources } from "../../lib/config/encryption/resources.ts";
 import { listMistakes, maskedNames } from "../../lib/config/encryption/rules.ts";
-import { discovered } from "../../lib/cli/trousseau/encryption_discovery.ts";
+import { discoverResources } from "../../lib/cli/trousseau/encryption_discovery.ts";
 import { waitFor } from "../support/processes.ts";
 import { startApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";
@@ -218,10 +218,7 @@ async function makeCustomResource(cluster: Cluster, names: { plural: string; kin
 Deno.test("the table of built-in resources equals the API server's discovery", async () => {
   const flags = ["--runtime-config=api/all=true", "--feature-gates=AllAlpha=true,AllBeta=true"];
   await using cluster = await Cluster.start({ flags });
-  const { table } = await discovered(async (path) => {
-    const { status, body } = await cluster.server.request("GET", path);
-    return { status, body: JSON.parse(body) };
-  });
+  const { table } = await discoverResources(cluster.server.kubeconfig, AbortSignal.timeout(30_000));
   const sorted = (of: ReadonlyMap<string, readonly string[]>) =>
     [...of].filter(([, names]) => names.length > 0).map(([group, names]) => `${group}: ${names.toSorted().join(" ")}`)
       .sort();

@@ -176,14 +176,31 @@ export const commands = [
       "Opens values of KMS v2 and v1 with any one provider of the configuration, or with the recovery key. It needs no " +
       "API server and no state folder, and writes nothing. A word is a key of etcd, and everything below it if it ends " +
       "with a slash. Nothing of a value is printed without --show. With --check every object is opened and every data " +
-      "key by each provider alone: the restore drill. The exit status is 1 if an object cannot be opened, and 65 if the " +
+      "key by each provider alone: the restore drill. With --export a tar archive of manifests is on standard output. " +
+      "The exit status is 1 if an object cannot be opened, and 65 if the " +
       "file is no intact snapshot.",
     positionals: [{ name: "KEY", optional: true, many: true }],
-    options: ["snapshot", "config", "recovery-key", "check", "show", "etcd-prefix", "json", "log-level"],
+    options: [
+      "snapshot",
+      "newest",
+      "max-age",
+      "config",
+      "recovery-key",
+      "check",
+      "show",
+      "export",
+      "etcd-prefix",
+      "json",
+      "log-level",
+    ],
     examples: [
       {
         line: "trousseau decrypt --snapshot snapshot.db --check",
         does: "could this backup be restored, and by which KMS",
+      },
+      {
+        line: "trousseau decrypt --newest /var/backups/etcd --max-age 24h --check",
+        does: "the same for the newest backup, which may be a day old",
       },
       {
         line: "trousseau decrypt --snapshot snapshot.db --show /registry/secrets/default/db > db.yaml",
@@ -193,8 +210,33 @@ export const commands = [
         line: "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/",
         does: "whether every Secret opens with the key from the safe",
       },
+      {
+        line: "trousseau decrypt --snapshot snapshot.db --export > manifests.tar",
+        does: "manifests for kubectl apply, into a file that nobody else reads",
+      },
     ],
     run: async (call) => (await import("./decrypt.ts")).decryptSnapshot(call),
+  },
+  {
+    name: "audit access",
+    summary: "list who can read Secrets through the API server, and how",
+    description:
+      "Reads roles and bindings of RBAC from the cluster of --kubeconfig, in a pod with its ServiceAccount, or from the output of " +
+      "kubectl get roles,clusterroles,rolebindings,clusterrolebindings -A -o json in a file, - for standard input. It lists each subject that can " +
+      "read Secrets itself, or by one further step: by pods, exec, kubelets, tokens, impersonation, roles or certificates. " +
+      "It reads no Secret and changes nothing. The output of --json is a baseline for later runs.",
+    positionals: [{ name: "FILE", optional: true, files: true }],
+    options: ["kubeconfig", "baseline", "json", "log-level"],
+    examples: [
+      { line: "trousseau audit access --kubeconfig ~/.kube/config", does: "of a cluster" },
+      { line: "trousseau audit access rbac.json", does: "without access to the cluster, from the output of kubectl" },
+      { line: "trousseau audit access rbac.json --json > baseline.json", does: "write a baseline" },
+      {
+        line: "trousseau audit access rbac.json --baseline baseline.json",
+        does: "what is new since then; the exit status is 1 if something is",
+      },
+    ],
+    run: async (call) => (await import("./audit_access.ts")).auditAccess(call),
   },
   {
     name: "conformance",

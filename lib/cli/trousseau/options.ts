@@ -116,11 +116,28 @@ export const options = {
     type: "boolean",
     summary: "read what the original wrote; without it, that stands there as a comment",
   },
+  "baseline": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "an earlier report in JSON; what it does not have is new, and the exit status is then 1",
+  },
   "snapshot": {
     type: "string",
     value: "FILE",
     files: true,
     summary: "a file of etcdctl snapshot save, or a copy of a member's member/snap/db",
+  },
+  "newest": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "the newest file of this folder, instead of --snapshot",
+  },
+  "max-age": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --newest: fail if that file is older; 35d if not given",
   },
   "etcd": {
     type: "string",
@@ -175,6 +192,10 @@ export const options = {
     summary: "where the node's file system is, for the files of kube-apiserver and systemd; / if not given",
   },
   "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
+  "export": {
+    type: "boolean",
+    summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
+  },
   version: sharedOptions.version,
   help: sharedOptions.help,
 } as const satisfies OptionTable;

@@ -29,7 +29,7 @@ export type { HttpAnswer, HttpStream } from "./http_answer.ts";
 
 /** A request. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Absolute path with encoded segments. */
   readonly path: string;
   /** Lowercase names. Tokens are sent here and nowhere else. */
