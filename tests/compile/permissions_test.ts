@@ -200,6 +200,14 @@ Deno.test("permissions refuse processes, libraries, remote code and the machine'
   });
 });
 
+Deno.test("permissions let trousseau read the free space of a disk, which a service gives up", async () => {
+  const outcome = await attempt({
+    before: `return (await import("node:fs")).statfsSync("/").bsize > 0`,
+    after: `await Deno.permissions.revoke({ name: "sys" }); return (await import("node:fs")).statfsSync("/").bsize`,
+  });
+  assert.deepEqual(outcome, { before: "true", after: 'NotCapable: Requires sys access to "statfs"' });
+});
+
 Deno.test("permissions of clectl refuse servers, processes, libraries and remote code", async () => {
   const outcome = await attempt({
     "every interface": `Deno.listen({ port: 0 }); return "listens"`,

@@ -301,7 +301,17 @@ Deno.test("doctor finds nothing on three healthy nodes, and each planted fault",
       plant: () => Deno.remove(`${node.folder}/two.json`),
       mend: () => node.write("two.json", served.status),
     },
+    ...(second?.isOpenBao
+      ? [{
+        id: "vault-key-soft-deleted",
+        plant: () => bao.api("DELETE", "transit/keys/kubernetes/soft-delete"),
+        mend: () => bao.api("POST", "transit/keys/kubernetes/soft-delete-restore"),
+      }]
+      : []),
     { id: "provider-fails", plant: () => bao.seal(), mend: () => bao.unseal() },
+    // Vault takes neither back.
+    inVault("vault-key-exportable", vault, key, { exportable: true }, {}),
+    inVault("vault-key-backup", vault, key, { allow_plaintext_backup: true }, {}),
     { id: "plugin-silent", plant: () => served.process.stop(), mend: () => Promise.resolve() },
   ];
   ok(faults.length >= 20);
