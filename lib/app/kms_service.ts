@@ -44,7 +44,11 @@ export async function openKmsService({ config, notify, credentials }: OpenServic
   const waitUntilReady: KmsService["waitUntilReady"] = (action, ms, signal) =>
     requireReadyDek(service, action, ms, signal);
   return {
-    pages: kmsPages(() => underPolicy(config.outage, service.peek()), pluginReadiness(config.outage.afterMs)),
+    pages: kmsPages(
+      () => underPolicy(config.outage, service.peek()),
+      pluginReadiness(config.outage.afterMs),
+      config.hash,
+    ),
     served: `on ${config.socket.path}`,
     takeover: whereKeyIdMatches(() => service.peek().keyId),
     // A takeover needs a ready data key: calls that arrive when the socket changes hands would fail otherwise.

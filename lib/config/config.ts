@@ -117,6 +117,11 @@ export interface KeyringConfig {
 export interface Config {
   /** Path of its file; `undefined` for the embedded default. */
   readonly file: string | undefined;
+  /**
+   * Hash of the file's content without comments and order, 16 hex digits: equal on nodes with the same configuration.
+   * `undefined` for the embedded default.
+   */
+  readonly hash?: string;
   /** Warnings of `check` about the files that the configuration names, as whole sentences. */
   readonly remarks?: readonly string[];
   readonly socket: SocketConfig;

@@ -28,6 +28,18 @@ const files = {
   "encryption.yaml":
     "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: [{ resources: [secrets], providers: [" +
     `{ aescbc: { keys: [{ name: a, secret: ${btoa("0".repeat(32))} }] } }, { identity: {} }] }]\n`,
+  "rbac.json": JSON.stringify({
+    items: [
+      { kind: "ClusterRole", metadata: { name: "none" }, rules: null },
+      {
+        kind: "ClusterRoleBinding",
+        metadata: { name: "none" },
+        roleRef: { kind: "ClusterRole", name: "none" },
+        subjects: null,
+      },
+    ],
+  }),
+  "baseline.json": '{"access":[]}',
   ".kube/config":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
@@ -38,12 +50,16 @@ const otherEnds: Readonly<Record<string, number>> = {
   // There is no cluster to be asked.
   "trousseau encryption-config --resources secrets,widgets.example.com --kubeconfig ~/.kube/config":
     exitCodes.unavailable.status,
+  "trousseau audit access --kubeconfig ~/.kube/config": exitCodes.unavailable.status,
   // A key is shown on a terminal alone.
   "trousseau recovery new": exitCodes.usage.status,
   // Standard input is empty.
   "trousseau recovery public": exitCodes.config.status,
   // There is no etcd.
   "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock": exitCodes.unavailable.status,
+  // No other node answers, and nothing serves the socket of the embedded default.
+  "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db": exitCodes.unmet.status,
+  "trousseau doctor --root /host --junit - > doctor.xml": exitCodes.unmet.status,
   // There is no such file.
   "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.

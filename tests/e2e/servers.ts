@@ -50,6 +50,10 @@ const recipes = {
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
   "vault-client": { module: "vault-client", ldflags: "-s -w" },
   "vault-commands": { module: "vault-commands", tags: "minimal", ldflags: "-s -w" },
+  "etcd-3.5": { module: "etcd-3.5", package: "go.etcd.io/etcd/server/v3", ldflags: "-s -w" },
+  "etcd-3.6": { module: "etcd-3.6", package: "go.etcd.io/etcd/server/v3", ldflags: "-s -w" },
+  "etcdutl": { module: "etcd-3.6", package: "go.etcd.io/etcd/etcdutl/v3", ldflags: "-s -w" },
+  "bolt-rows": { module: "etcd-3.6", ldflags: "-s -w" },
   "external-secrets": { module: "external-secrets", ldflags: "-s -w" },
   "kms-plugin-python": {
     packages: "kms-plugin-python",

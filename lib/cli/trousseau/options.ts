@@ -116,6 +116,12 @@ export const options = {
     type: "boolean",
     summary: "read what the original wrote; without it, that stands there as a comment",
   },
+  "baseline": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "an earlier report in JSON; what it does not have is new, and the exit status is then 1",
+  },
   "snapshot": {
     type: "string",
     value: "FILE",
@@ -168,6 +174,23 @@ export const options = {
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
   "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
+  "nodes": {
+    type: "string",
+    value: "NODES",
+    summary: "compare with these nodes, separated by commas: addresses of telemetry, or files of status --json",
+  },
+  "apiserver-args": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "a file with kube-apiserver's arguments, as of /proc/PID/cmdline; else they are looked for on this node",
+  },
+  "root": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "where the node's file system is, for the files of kube-apiserver and systemd; / if not given",
+  },
   "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
   "export": {
     type: "boolean",
