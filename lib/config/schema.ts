@@ -16,10 +16,10 @@ import { kmsPluginSchema, kmsPluginSettings } from "./providers/kms_plugin.ts";
 import { checkKeyFiles, checkRetired, localSchema, localSettings } from "./providers/local.ts";
 import { checkPluginSockets } from "./providers/plugin_sockets.ts";
 import { recoverySchema, recoverySettings } from "./providers/recovery.ts";
-import { tracesSchema } from "./traces.ts";
 import { type ForeignSupport, readForeignSchema } from "./read_foreign.ts";
 import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
+import { tracesSchema } from "./traces.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
 /** Maximum delay of a timer, 2^31 - 1 ms, rounded down to days. */
