@@ -12,7 +12,7 @@ import { repository } from "../../deploy/compile/stage.ts";
 import { serverProgram } from "../e2e/servers.ts";
 import { startCluster } from "../support/etcd.ts";
 import { run } from "../support/processes.ts";
-import { type Bench } from "./bench.ts";
+import type { Bench } from "./bench.ts";
 import { median } from "./process_figures.ts";
 import { number, printTable, ratio, type Target } from "./report.ts";
 
