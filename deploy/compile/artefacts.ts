@@ -60,7 +60,8 @@ export const trousseau = {
     // default, and an operator's environment cannot switch on a library's tracing. Those of the runtime are here so
     // that a start can warn of them: Deno reads them itself, whatever is granted.
     env: [...Object.keys(environmentVariables), ...Object.keys(runtimeVariables)],
-    sys: [],
+    // The free space of the state folder, for `doctor`. A service gives it up at its start.
+    sys: ["statfs"],
     run: [],
     ffi: [],
     // Without this row Deno would let a dynamic import fetch from a list of hosts of its own.

@@ -57,6 +57,9 @@ const otherEnds: Readonly<Record<string, number>> = {
   "trousseau recovery public": exitCodes.config.status,
   // There is no etcd.
   "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock": exitCodes.unavailable.status,
+  // No other node answers, and nothing serves the socket of the embedded default.
+  "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db": exitCodes.unmet.status,
+  "trousseau doctor --root /host --junit - > doctor.xml": exitCodes.unmet.status,
   // There is no such file.
   "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.
@@ -71,7 +74,7 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     providers: [{ name: "vault-eu", kind: "local", keyFile: "local.keys" }],
   });
   const { folder } = config;
-  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded"]) {
+  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded", "snapshots"]) {
     await Deno.mkdir(`${folder}/${made}`, { recursive: true });
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
@@ -91,6 +94,7 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replace(/(?<!> )keyring\.backup/, keyring.backup)
     .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
+    .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
     .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
 }
 
@@ -135,7 +139,9 @@ for (const { name, examples } of commands) {
         const words = await wordsOf(onStage(line, stage), stage);
         // Now: a shell empties the files that a line redirects into.
         for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
-        await Deno.writeFile(`${stage.folder}/snapshot.db`, plainSnapshot());
+        for (const made of ["snapshot.db", "snapshots/snapshot.db"]) {
+          await Deno.writeFile(`${stage.folder}/${made}`, plainSnapshot());
+        }
         if (words === undefined) {
           ok(line.startsWith("sops "), `${line}: another program than sops is called`);
           continue;

@@ -46,6 +46,7 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ...(name === "audit access" ? [await writeRoles(config.folder)] : []),
       ...(name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : []),
       ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
+      ...(options.includes("root") ? ["--root", config.folder] : []),
       ...(name === "decrypt" ? ["--check"] : []),
     ];
     for (const isTerminal of [false, true]) {
@@ -65,6 +66,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ? ["/nonexistent/rbac.json"]
       : name === "verify"
       ? ["--snapshot", "/nonexistent/snapshot.db"]
+      : name === "doctor"
+      ? ["--apiserver-args", "/nonexistent/args"]
       : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);

@@ -69,6 +69,46 @@ export const commands = [
     run: async (call) => (await import("./check.ts")).check(call),
   },
   {
+    name: "doctor",
+    summary: "examine this node, kube-apiserver, the keys and the other nodes, and say how to mend what is found",
+    description:
+      "Makes the round trips of check, then looks at folders, clocks, certificates, the socket and the unit of systemd; at " +
+      "kube-apiserver's flags and its EncryptionConfiguration; at what each KMS tells about the key and the login; and at " +
+      "what would be lost if a provider were gone. Each finding has the command or the edit that mends it. It reads and " +
+      "changes nothing. --snapshot or --etcd counts the objects that one provider alone could open. The exit status is 1 " +
+      "if a finding is bad, and 0 otherwise, warnings too.",
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: [
+      "config",
+      "nodes",
+      "apiserver-args",
+      "encryption-config",
+      "root",
+      "snapshot",
+      "etcd",
+      "cacert",
+      "cert",
+      "key",
+      "rate",
+      "etcd-prefix",
+      "json",
+      "junit",
+      "log-level",
+    ],
+    examples: [
+      { line: "trousseau doctor --config /etc/trousseau/trousseau.yaml", does: "on a control plane node, as root" },
+      {
+        line: "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db",
+        does: "with the other nodes, and with what a backup holds",
+      },
+      {
+        line: "trousseau doctor --root /host --junit - > doctor.xml",
+        does: "in a container with the node's files at /host, for a CI server",
+      },
+    ],
+    run: async (call) => (await import("./doctor/doctor.ts")).doctor(call),
+  },
+  {
     name: "probe",
     summary: "speak to a socket as kube-apiserver does",
     description: "Asks for the status, then encrypts and decrypts 32 random bytes over KMS v2 and over v1beta1, and " +
@@ -140,11 +180,27 @@ export const commands = [
       "The exit status is 1 if an object cannot be opened, and 65 if the " +
       "file is no intact snapshot.",
     positionals: [{ name: "KEY", optional: true, many: true }],
-    options: ["snapshot", "config", "recovery-key", "check", "show", "export", "etcd-prefix", "json", "log-level"],
+    options: [
+      "snapshot",
+      "newest",
+      "max-age",
+      "config",
+      "recovery-key",
+      "check",
+      "show",
+      "export",
+      "etcd-prefix",
+      "json",
+      "log-level",
+    ],
     examples: [
       {
         line: "trousseau decrypt --snapshot snapshot.db --check",
         does: "could this backup be restored, and by which KMS",
+      },
+      {
+        line: "trousseau decrypt --newest /var/backups/etcd --max-age 24h --check",
+        does: "the same for the newest backup, which may be a day old",
       },
       {
         line: "trousseau decrypt --snapshot snapshot.db --show /registry/secrets/default/db > db.yaml",

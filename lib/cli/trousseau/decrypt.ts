@@ -19,6 +19,7 @@ import { commandLog } from "./command_log.ts";
 import { configured } from "./configured.ts";
 import { drill } from "./decrypt_drill.ts";
 import { type DecryptedObject, decryptObject } from "./decrypt_object.ts";
+import { snapshotOf } from "./snapshot_option.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /**
@@ -28,7 +29,8 @@ import type { TrousseauCall } from "./terminal.ts";
  */
 export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
   const { options, terminal } = call;
-  const path = snapshotPath(call, output);
+  checkOptions(call, output);
+  const path = await snapshotOf(call);
   const config = await configured(call);
   using progress = startProgress(terminal, `Reading ${path}`);
   using snapshot = await SnapshotFile.open(path, {
@@ -42,10 +44,9 @@ export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = 
   return options.export ? await exported(call, source, output) : await printed(call, source);
 }
 
-/** The file of the snapshot, if the words and options of the call go together. */
-function snapshotPath({ options, positionals }: TrousseauCall, { isTerminal }: ByteOutput): string {
-  const { snapshot, check, show, json } = options;
-  if (snapshot === undefined) throw new UsageError("Name a file by --snapshot.", "decrypt");
+/** @throws {UsageError} if the words and options of the call do not go together. */
+function checkOptions({ options, positionals }: TrousseauCall, { isTerminal }: ByteOutput): void {
+  const { check, show, json } = options;
   if (check && (positionals.length > 0 || show || options.export)) {
     throw new UsageError("--check opens every object and shows none.", "decrypt");
   }
@@ -58,7 +59,6 @@ function snapshotPath({ options, positionals }: TrousseauCall, { isTerminal }: B
   if (!check && !options.export && positionals.length === 0) {
     throw new UsageError("Name keys of etcd, as in /registry/secrets/default/db, or --check.", "decrypt");
   }
-  return snapshot;
 }
 
 /** The objects of a call, and the parts to open them. */

@@ -128,6 +128,17 @@ export const options = {
     files: true,
     summary: "a file of etcdctl snapshot save, or a copy of a member's member/snap/db",
   },
+  "newest": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "the newest file of this folder, instead of --snapshot",
+  },
+  "max-age": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --newest: fail if that file is older; 35d if not given",
+  },
   "etcd": {
     type: "string",
     value: "URLS",
@@ -163,6 +174,23 @@ export const options = {
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
   "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
+  "nodes": {
+    type: "string",
+    value: "NODES",
+    summary: "compare with these nodes, separated by commas: addresses of telemetry, or files of status --json",
+  },
+  "apiserver-args": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "a file with kube-apiserver's arguments, as of /proc/PID/cmdline; else they are looked for on this node",
+  },
+  "root": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "where the node's file system is, for the files of kube-apiserver and systemd; / if not given",
+  },
   "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
   "export": {
     type: "boolean",

@@ -4,6 +4,7 @@
  * @module
  */
 import { hex, sha256, utf8 } from "../../base/bytes.ts";
+import { servedDefinition } from "./stored_definition.ts";
 import type { StoredObject } from "./stored_object.ts";
 
 /** A manifest, or the reason why there is none. */
@@ -67,7 +68,7 @@ export function exportedManifest(key: string, object: StoredObject): ExportedMan
     return { state: "token" };
   }
   const kept = Object.fromEntries(Object.entries(metadata).filter(([name]) => !fieldsOfCluster.includes(name)));
-  return { state: "manifest", path, manifest: { ...manifest, metadata: kept } };
+  return { state: "manifest", path, manifest: servedDefinition({ ...manifest, metadata: kept }) };
 }
 
 function pathOf(
