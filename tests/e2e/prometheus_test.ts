@@ -107,6 +107,12 @@ Deno.test("Prometheus evaluates the rules and the dashboard on a running plugin 
       vault.fault = undefined;
     });
 
+    await t.step("a refused login is a login that fails", async () => {
+      vault.secretId = crypto.randomUUID();
+      vault.advance(7200);
+      await isActive("TrousseauLoginsFail");
+    });
+
     await t.step("a stopped plugin is down, and its API server has a key ID that nobody announces", async () => {
       await plugin.process.stop();
       await isActive("TrousseauDown");
