@@ -11,7 +11,7 @@ import { durationText } from "../table.ts";
 /** The state of all API servers on one line. */
 export function censusText({ servers }: ServerCensus): string {
   const ready = servers.filter(({ state }) => state === "ready").length;
-  return `Waiting for the API servers to use the key ID: ${ready} of ${servers.length}`;
+  return `API servers that use the key ID: ${ready} of ${servers.length}`;
 }
 
 /** The error for a cluster that cannot be rewritten yet. */
