@@ -19,7 +19,7 @@ export type Permissions = { readonly [Kind in PermissionKind]: Grant };
 
 /** One program that is released. */
 export interface Artefact {
-  /** The name of the binary, and of the bundle and its launcher. */
+  /** The name of the binary, and of the launcher and its modules' folder. */
   readonly name: string;
   /** The first module, relative to the root of the checkout. */
   readonly entry: string;
@@ -60,7 +60,8 @@ export const trousseau = {
     // default, and an operator's environment cannot switch on a library's tracing. Those of the runtime are here so
     // that a start can warn of them: Deno reads them itself, whatever is granted.
     env: [...Object.keys(environmentVariables), ...Object.keys(runtimeVariables)],
-    sys: [],
+    // The free space of the state folder, for `doctor`. A service gives it up at its start.
+    sys: ["statfs"],
     run: [],
     ffi: [],
     // Without this row Deno would let a dynamic import fetch from a list of hosts of its own.
@@ -118,7 +119,7 @@ export function bakedFlags(artefact: Artefact = trousseau): string[] {
   ];
 }
 
-/** `deno run` of one self-contained file as the binary would run it: nothing is fetched, no config is looked for. */
+/** `deno run` of staged modules as the binary would run them: nothing is fetched, no config is looked for. */
 export function runFlags(artefact: Artefact = trousseau): string[] {
   const closed = ["run", "--quiet", "--cached-only", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
   return [...closed, ...bakedFlags(artefact)];

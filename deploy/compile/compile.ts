@@ -32,10 +32,10 @@ export interface Sum {
 export async function compile(output: string, options: CompileOptions = {}): Promise<Sum> {
   const folder = await Deno.makeTempDir({ prefix: "trousseau-stage-" });
   try {
-    const { bundle } = await stage(folder, options);
+    const { entry } = await stage(folder, options);
     await Deno.mkdir(dirname(output), { recursive: true });
     const { artefact = trousseau, target } = options;
-    await deno([...compileFlags(artefact, target), "--output", output, bundle], folder);
+    await deno([...compileFlags(artefact, target), "--output", output, entry], folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,10 +1,11 @@
 /**
- * Rewrites a bundle for engines that are older than Deno's own.
+ * Rewrites the modules of a bundle for engines that are older than Deno's own.
  *
- * `deno run --config deno.dev.json deploy/compile/rewrite.ts FROM TO`, as staging starts it.
+ * `deno run --config deno.dev.json deploy/compile/rewrite.ts FROM TO`, two folders, as staging starts it.
  *
  * @module
  */
+import { join } from "node:path";
 import { stop, transform } from "esbuild";
 
 /** The symbols of Explicit Resource Management, for an engine that has none; those of an engine that has them stay. */
@@ -13,7 +14,7 @@ const prelude = `for (const name of ["dispose", "asyncDispose"]) {
 }`;
 
 /**
- * How the bundle is written, in options of esbuild.
+ * How each module is written, in options of esbuild.
  *
  * Syntax younger than ES2022, such as `using`, is rewritten: a `denort` can contain another engine than V8. A file that
  * this engine cannot parse would first fail on a control plane node.
@@ -36,7 +37,10 @@ const written = {
 if (import.meta.main) {
   const [from = "", to = ""] = Deno.args;
   try {
-    await Deno.writeTextFile(to, (await transform(await Deno.readTextFile(from), written)).code);
+    for await (const { name } of Deno.readDir(from)) {
+      const { code } = await transform(await Deno.readTextFile(join(from, name)), written);
+      await Deno.writeTextFile(join(to, name), code);
+    }
   } finally {
     await stop();
   }

@@ -1,14 +1,15 @@
 /**
- * Stages the artefacts: one self-contained file each, and beside it a launcher that runs it with the permissions of the
- * binary.
+ * Stages the artefacts: a folder of modules each, which needs nothing beside it, and a launcher that runs the first of
+ * them with the permissions of the binary.
  *
  * `deno task stage [FOLDER]` prints the path of each launcher, `trousseau` first; the folder is `dist/stage` by
  * default.
  *
  * @module
  */
-import { join, relative, resolve } from "node:path";
+import { basename, extname, join, relative, resolve } from "node:path";
 import { type Artefact, artefacts, runFlags, trousseau } from "./artefacts.ts";
+import { firstModule, moduleNames, renamed } from "./module_names.ts";
 
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");
@@ -16,8 +17,10 @@ export const repository = resolve(import.meta.dirname ?? ".", "../..");
 /** The files of a staged artefact. */
 export interface Staged {
   readonly folder: string;
-  /** The bundle: JavaScript that imports nothing but `node:` modules. */
-  readonly bundle: string;
+  /** The folder of its modules: JavaScript that imports nothing but each other and `node:` modules. */
+  readonly modules: string;
+  /** The first module. */
+  readonly entry: string;
   /** A shell script that takes the arguments of the program and becomes it: the process keeps its ID. */
   readonly launcher: string;
 }
@@ -51,25 +54,51 @@ export async function deno(args: readonly string[], cwd: string, env: Record<str
 const leftOut = ["--external", "@grpc/proto-loader"] as const;
 
 /**
- * Bundles an artefact and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
+ * Bundles an artefact and its packages, equal byte for byte wherever the checkout and Deno's cache are.
  *
- * Dynamic imports end up in the same file and are still evaluated at their first use only.
+ * A module that several commands, services or vendors share is in a file of its own, and so is a module that is
+ * imported dynamically: a command reads and keeps in memory only the part of the program that it runs.
  */
 export async function stage(folder: string, options: StageOptions = {}): Promise<Staged> {
   const { root = repository, artefact = trousseau } = options;
-  const { config, entry, name } = artefact;
-  await Deno.mkdir(folder, { recursive: true });
-  const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
-  const raw = join(folder, `.${name}.raw.js`);
+  const { name } = artefact;
+  const modules = join(folder, "modules", name);
+  const [raw, named] = [join(folder, `.${name}.raw`), join(folder, `.${name}.named`)];
+  for (const place of [modules, raw, named]) await emptyFolder(place);
+  await bundle(raw, root, artefact);
+  await nameModules(raw, named, root, artefact);
+  await rewrite(named, modules);
+  for (const place of [raw, named]) await Deno.remove(place, { recursive: true });
+  for (const file of await filesOf(modules)) await Deno.utime(join(modules, file), fileTime, fileTime);
+  const launcher = join(folder, name);
+  await Deno.writeTextFile(launcher, launcherText(artefact), { mode: 0o755 });
+  return { folder, modules, entry: join(modules, firstModule), launcher };
+}
+
+async function bundle(to: string, root: string, { config, entry }: Artefact): Promise<void> {
   const packages = ["--frozen", "--config", config];
-  await deno(["bundle", "--quiet", ...packages, "--platform", "deno", ...leftOut, "--output", raw, entry], root);
-  const bundle = withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root));
-  await Deno.writeTextFile(raw, bundle);
-  await rewrite(raw, staged.bundle);
-  await Deno.remove(raw);
-  await Deno.utime(staged.bundle, fileTime, fileTime);
-  await Deno.writeTextFile(staged.launcher, launcher(artefact), { mode: 0o755 });
-  return staged;
+  const split = ["--platform", "deno", ...leftOut, "--code-splitting", "--outdir", to];
+  await deno(["bundle", "--quiet", ...packages, ...split, entry], root);
+}
+
+/** Copies the modules from `raw` to `named`, without paths of this machine and under names that do not depend on it. */
+async function nameModules(raw: string, named: string, root: string, { entry }: Artefact): Promise<void> {
+  const cache = await npmCache(root);
+  const texts = new Map<string, string>();
+  for (const file of await filesOf(raw)) {
+    texts.set(file, withoutCachePaths(await Deno.readTextFile(join(raw, file)), root, cache));
+  }
+  const names = moduleNames(texts, `${basename(entry, extname(entry))}.js`);
+  for (const [file, text] of texts) await Deno.writeTextFile(join(named, names.get(file) ?? ""), renamed(text, names));
+}
+
+async function emptyFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true });
+  for await (const { name } of Deno.readDir(path)) await Deno.remove(join(path, name), { recursive: true });
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).toSorted();
 }
 
 /**
@@ -88,14 +117,14 @@ export function withoutCachePaths(bundle: string, root: string, cache: string): 
 }
 
 /**
- * Rewrites the file `raw` to `bundle` in a process of its own: esbuild is a package of `deno.dev.json`, and staging may
- * run with `deno.json`.
+ * Rewrites the modules of a folder to another one in a process of its own: esbuild is a package of `deno.dev.json`, and
+ * staging may run with `deno.json`.
  */
-async function rewrite(raw: string, bundle: string): Promise<void> {
+async function rewrite(from: string, to: string): Promise<void> {
   const config = ["--frozen", "--config", join(repository, "deno.dev.json")];
   const permissions = ["--allow-read", "--allow-write", "--allow-run", "--allow-env"];
   const script = join(repository, "deploy/compile/rewrite.ts");
-  await deno(["run", "--quiet", "--no-prompt", ...config, ...permissions, script, raw, bundle], repository);
+  await deno(["run", "--quiet", "--no-prompt", ...config, ...permissions, script, from, to], repository);
 }
 
 async function npmCache(root: string): Promise<string> {
@@ -103,7 +132,7 @@ async function npmCache(root: string): Promise<string> {
   return info.npmCache;
 }
 
-function launcher(artefact: Artefact): string {
+function launcherText(artefact: Artefact): string {
   const { name, links = {} } = artefact;
   // The runtime is called by its own name, so that the program cannot see that of the link.
   const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;\n`);
@@ -111,12 +140,12 @@ function launcher(artefact: Artefact): string {
   const flags = runFlags(artefact).map((flag) => `'${flag}'`).join(" ");
   // A shell starts another program in a few milliseconds: only a link is looked up with one.
   return `#!/bin/sh
-# Runs the staged bundle with exactly what is baked into the binary.
+# Runs the staged modules with exactly what is baked into the binary.
 export DENO_NO_UPDATE_CHECK=1
 ${named}self=$0
 if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
 case "$self" in */*) ;; *) self="./$self" ;; esac
-exec "\${DENO:-deno}" ${flags} "\${self%/*}/${name}.js" "$@"
+exec "\${DENO:-deno}" ${flags} "\${self%/*}/modules/${name}/${firstModule}" "$@"
 `;
 }
 

@@ -58,7 +58,7 @@ Deno.test("quorum.yaml wants two of three", async () => {
 });
 
 /** The settings that a production profile sets. */
-function differences({ file, kms, telemetry, providers, sops }: Awaited<ReturnType<typeof load>>) {
+function differences({ file, hash, kms, telemetry, providers, sops }: Awaited<ReturnType<typeof load>>) {
   // Where nothing is said, the keys of files stand for all providers, whose names differ.
-  return { file, kms, telemetry, providers, sops: { ...sops, keys: sops.keys.map(({ name }) => name) } };
+  return { file, hash, kms, telemetry, providers, sops: { ...sops, keys: sops.keys.map(({ name }) => name) } };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "../../lib/cli/arguments.ts";
 import { clectl } from "../../lib/cli/clectl/program.ts";
 import type { Program } from "../../lib/cli/command.ts";
+import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
 import { tryLockSocket } from "../../lib/net/socket/socket_lock.ts";
@@ -169,6 +170,49 @@ Deno.test("trousseaud.service has a user and folders of its own, and is as well 
   for (const key of places) assert.deepEqual(keyring.get(key), ["trousseaud"], key);
   const its = [...ownKeys, ...places, "Unit.RequiresMountsFor"];
   assert.deepEqual(without(keyring, its), without(unit, its));
+});
+
+Deno.test("trousseau-drill.service opens the newest snapshot, as shut in as the plugin", async () => {
+  const drill = await unitOf("trousseau-drill.service");
+  const [program = "", ...words] = (drill.get("Service.ExecStart")?.[0] ?? "").split(" ");
+  assert.equal(program, "/usr/local/bin/trousseau");
+  const { options } = parse(words, trousseau as Program);
+  assert.deepEqual(options, {
+    newest: "${TROUSSEAU_SNAPSHOTS}",
+    config: "/etc/trousseau/trousseau.yaml",
+    check: true,
+  });
+  assert.deepEqual(drill.get("Service.Type"), ["oneshot"]);
+  // It has no socket, no folder of its own, and passes the variable of its folder on.
+  const its = [
+    "Type",
+    "Environment",
+    "EnvironmentFile",
+    "Nice",
+    "IOSchedulingClass",
+    "SystemCallFilter",
+    "RuntimeDirectory",
+    "RuntimeDirectoryMode",
+    "RuntimeDirectoryPreserve",
+    "StateDirectory",
+    "StateDirectoryMode",
+    "ExecReload",
+    "TimeoutStopSec",
+    "Restart",
+    "LimitNOFILE",
+  ].map((key) => `Service.${key}`);
+  const differing = [...ownKeys, ...its, "Unit.RequiresMountsFor", "Unit.StartLimitIntervalSec", "Install.WantedBy"];
+  assert.deepEqual(without(drill, differing), without(unit, differing));
+  const permitted = (one: typeof unit) =>
+    one.get("Service.SystemCallFilter")?.map((line) => line.replace("@chown ", ""));
+  assert.deepEqual(permitted(drill), permitted(unit));
+});
+
+Deno.test("trousseau-drill.timer starts the drill each week, also after a pause", async () => {
+  const timer = await unitOf("trousseau-drill.timer");
+  assert.deepEqual(timer.get("Timer.OnCalendar"), ["weekly"]);
+  assert.deepEqual(timer.get("Timer.Persistent"), ["yes"]);
+  assert.deepEqual(timer.get("Install.WantedBy"), ["timers.target"]);
 });
 
 Deno.test("trousseaud.tmpfiles.conf lets only the server's user to the administrator's socket", async () => {

@@ -11,8 +11,9 @@ import { sopsOperations } from "../services/sops/rpc_event.ts";
 import type { Countable } from "../telemetry/label_values.ts";
 
 /** The counters of the plugin. */
-export function countableByPlugin(config: Pick<Config, "kms" | "providers" | "retired">): Countable {
-  return countable(config, config.kms.v1beta1 ? kmsOperations : { v2: kmsOperations.v2 });
+export function countableByPlugin(config: Pick<Config, "kms" | "providers" | "retired" | "telemetry">): Countable {
+  const operations = config.kms.v1beta1 ? kmsOperations : { v2: kmsOperations.v2 };
+  return { ...countable(config, operations), traces: config.telemetry.traces !== undefined };
 }
 
 /** The counters of the key service of SOPS. */

@@ -6,6 +6,8 @@
 import { systemClock } from "../base/clock.ts";
 import { deadline } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
+import type { Notify } from "../telemetry/events.ts";
 import { kmsServer } from "../api/kms/server.ts";
 import { serveOnSocket } from "../net/socket/serve.ts";
 import { underPolicy } from "../services/kms/outage.ts";
@@ -13,6 +15,7 @@ import type { Service } from "../services/kms/service.ts";
 import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
 import { whereKeyIdMatches } from "../services/kms/takeover.ts";
 import { openPlugin } from "./plugin.ts";
+import type { Tracing } from "./tracing.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
 
 /** Milliseconds: the wait of a takeover for the first data key, that of any other start, and the polling interval. */
@@ -32,22 +35,39 @@ export interface KmsService extends OpenService {
 
 /** Opens the plugin. @throws {KmsError} `config` */
 export async function openKmsService({ config, notify, credentials }: OpenServiceOptions): Promise<KmsService> {
-  const plugin = await openPlugin(config, notify, credentials);
+  await using opened = new ResourceStack();
+  const tracing = await openedTracing(config, notify);
+  if (tracing !== undefined) opened.use(tracing);
+  const plugin = opened.use(await openPlugin(config, tracing?.notify ?? notify, credentials, tracing?.provider));
   const { service, handlers } = plugin;
+  const kept = opened.move();
   const waitUntilReady: KmsService["waitUntilReady"] = (action, ms, signal) =>
     requireReadyDek(service, action, ms, signal);
   return {
-    pages: kmsPages(() => underPolicy(config.outage, service.peek()), pluginReadiness(config.outage.afterMs)),
+    pages: kmsPages(
+      () => underPolicy(config.outage, service.peek()),
+      pluginReadiness(config.outage.afterMs),
+      config.hash,
+    ),
     served: `on ${config.socket.path}`,
     takeover: whereKeyIdMatches(() => service.peek().keyId),
     // A takeover needs a ready data key: calls that arrive when the socket changes hands would fail otherwise.
     prepare: (takeover, signal) =>
       takeover ? waitUntilReady("take over", timings.takeover, signal) : awaitFirstDek(service, signal),
-    serve: (options) => serveOnSocket(kmsServer(handlers), options),
+    serve: (options) => serveOnSocket(kmsServer({ ...handlers, around: tracing?.call }), options),
     afterStart: () => plugin.examine(),
     waitUntilReady,
-    [Symbol.asyncDispose]: () => plugin[Symbol.asyncDispose](),
+    ...(tracing === undefined ? {} : { flush: (ms: number) => tracing.flush(ms) }),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
+}
+
+/** Loaded on demand: without traces no module of them is. */
+async function openedTracing(
+  { telemetry: { traces } }: OpenServiceOptions["config"],
+  notify: Notify,
+): Promise<Tracing | undefined> {
+  return traces === undefined ? undefined : await (await import("./tracing.ts")).openTracing(traces, notify);
 }
 
 async function requireReadyDek(service: Service, action: string, ms: number, signal: AbortSignal): Promise<void> {

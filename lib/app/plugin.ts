@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { kmsHandlers } from "../services/kms/handlers.ts";
+import type { CheckedProvider } from "../provider/provider.ts";
 import type { Reloads } from "../base/reloads.ts";
 import type { KmsHandlers } from "../api/kms/server.ts";
 import { firstEncryptFile, type FirstEncryptState } from "../services/kms/key_ring/first_encrypt.ts";
@@ -30,14 +31,20 @@ export interface Plugin extends AsyncDisposable {
 /**
  * Opens the plugin of a configuration. It does not wait for a KMS.
  *
+ * @param around wraps each provider, for its spans.
  * @throws {KmsError} `config` if a file in the configuration is missing or cannot be used, or if the state folder belongs
  *   to another configuration.
  */
-export async function openPlugin(config: Config, notify: Notify, reloads?: Reloads): Promise<Plugin> {
+export async function openPlugin(
+  config: Config,
+  notify: Notify,
+  reloads?: Reloads,
+  around?: (provider: CheckedProvider) => CheckedProvider,
+): Promise<Plugin> {
   await using opened = new ResourceStack();
   // This check comes first, because opening a provider can create a local key in the folder.
   await requireOwnState(config);
-  const { providers, retired } = await openProviders(config, opened, notify, reloads);
+  const { providers, retired } = await openProviders(config, opened, notify, reloads, around);
   const onChange = (message: string) => notify({ type: "state_folder", writable: message === "", message });
   const folder = opened.use(new StateFolderWatch({ folder: config.state, clock: systemClock, onChange }));
   const service = opened.use(await openService({ ...ringOptions(config, folder), providers, retired, notify }));

@@ -7,6 +7,7 @@ import type { Config, ProviderConfig } from "../config/config.ts";
 import type { ResourceStack } from "../base/resource_stack.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { decorate } from "../provider/decorated.ts";
+import type { CheckedProvider } from "../provider/provider.ts";
 import type { Reloads } from "../base/reloads.ts";
 import { openProvider } from "../provider/registry.ts";
 import { Waits } from "../base/waits.ts";
@@ -17,6 +18,7 @@ import { irreplaceable, nodeMemory } from "./sealed_before.ts";
  * Opens all providers with their decorators. It does not wait for a KMS.
  *
  * @param opened receives the providers and closes them.
+ * @param around wraps each provider, for its spans.
  * @throws {KmsError} `config` if a file in the configuration is missing or cannot be used.
  */
 export async function openProviders(
@@ -24,6 +26,7 @@ export async function openProviders(
   opened: ResourceStack,
   notify: Notify,
   reloads?: Reloads,
+  around: (provider: CheckedProvider) => CheckedProvider = (provider) => provider,
 ): Promise<{ readonly providers: readonly NamedProvider[]; readonly retired: readonly NamedProvider[] }> {
   const knownVersions = irreplaceable(config, await nodeMemory(config));
   const open = async (list: readonly ProviderConfig[]) => {
@@ -37,7 +40,7 @@ export async function openProviders(
         waits: new Waits(),
         ...(reloads === undefined ? {} : { reloads }),
       };
-      const provider = decorate(await openProvider(settings, context), context);
+      const provider = around(decorate(await openProvider(settings, context), context));
       opened.use(provider);
       found.push({ provider, formerly });
     }

@@ -88,8 +88,11 @@ export class Reloading {
 
 /** The settings that differ and that a reload does not apply, by their names in the file. */
 export function needRestart(running: Config, next: Config): readonly string[] {
-  return changes("", running, next).filter((name) => name !== "file" && name !== "remarks" && !applied.includes(name));
+  return changes("", running, next).filter((name) => !derived.includes(name) && !applied.includes(name));
 }
+
+/** Fields of a configuration that are no settings of the file. */
+const derived: readonly string[] = ["file", "hash", "remarks"];
 
 /** Sections whose fields are compared one by one; of all others the section is named. */
 const sections: readonly string[] = ["", "telemetry", "telemetry.log", "sops"];

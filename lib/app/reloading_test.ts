@@ -85,7 +85,7 @@ Deno.test("Reloading logs nothing about a configuration that was not read becaus
 });
 
 Deno.test("needRestart() leaves out equal and reloadable settings", () => {
-  deepEqual(needRestart(base, { ...base, file: "/etc/trousseau/trousseau.yaml" }), []);
+  deepEqual(needRestart(base, { ...base, file: "/etc/trousseau/trousseau.yaml", hash: "0011223344556677" }), []);
   deepEqual(needRestart(base, withTelemetry({ listen: undefined, log: { level: "warn", format: "text" } })), []);
   deepEqual(needRestart(base, withTelemetry({ log: { level: "warn", format: "json" } })), ["telemetry.log.format"]);
   deepEqual(needRestart(base, { ...base, sops: { ...base.sops, decryptOnly: true } }), ["sops.decryptOnly"]);

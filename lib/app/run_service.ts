@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { processStartedAt } from "../base/clock.ts";
+import { processStartedAt, systemClock } from "../base/clock.ts";
 import { orAborted } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
 import { Reloads } from "../base/reloads.ts";
@@ -102,7 +102,8 @@ export async function runService<Service extends OpenService>(
     credentials,
     notify,
   });
-  await drainWhenStopped(server, { ...options, drainMs: config.drainMs, notify, reloading });
+  const flush = (ms: number) => service.flush?.(ms);
+  await drainWhenStopped(server, { ...options, drainMs: config.drainMs, notify, reloading, flush });
 }
 
 /**
@@ -165,17 +166,21 @@ interface DrainOptions {
   /** Started by each announcement of `reloads`. */
   readonly reloading: Reloading;
   readonly reloads: Reloads;
+  /** Sends what is left after the last call, within the given milliseconds. */
+  readonly flush: (ms: number) => Promise<void> | undefined;
 }
 
 async function drainWhenStopped(server: SocketServer, options: DrainOptions): Promise<void> {
-  const { signal, drainMs, notify, reloading, reloads } = options;
+  const { signal, drainMs, notify, reloading, reloads, flush } = options;
   using _collection = collectAtRest();
   using _subscription = reloads.subscribe(() => reloading.start());
   // A SIGHUP during the start had no subscriber yet.
   if (reloads.missed) reloading.start();
   await signalOrTakeover(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
+  const end = systemClock.now() + drainMs;
   await server.shutdown(drainMs);
+  await flush(Math.max(0, end - systemClock.now()));
   await reloading.settled();
   notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
 }

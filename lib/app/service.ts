@@ -53,6 +53,8 @@ export interface OpenService extends AsyncDisposable {
   readonly serve: (options: SocketOptions) => Promise<SocketServer>;
   /** Called once after the socket answers. It does not wait. */
   readonly afterStart?: () => void;
+  /** Sends what is left after the last call, within `ms` milliseconds; left out if there is nothing to send. */
+  readonly flush?: (ms: number) => Promise<void>;
 }
 
 /** One row of the table. */

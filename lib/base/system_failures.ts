@@ -34,6 +34,7 @@ export const systemFailures = {
   ENOMEM: "the machine has no memory left",
   EBUSY: "it is in use",
   ETXTBSY: "it is being executed",
+  EPIPE: "the program that reads it has ended",
   EXDEV: "its folder and the file are on different file systems",
 } as const satisfies Record<string, string>;
 

@@ -10,6 +10,7 @@ import type { WrapQuorum } from "../envelope/quorum.ts";
 import type { UnwrapStrategy } from "../envelope/unwrap.ts";
 import type { ProviderSettings } from "../provider/registry.ts";
 import type { OutagePolicy } from "../services/kms/outage.ts";
+import type { TracesConfig } from "./traces.ts";
 
 /** A provider, with the settings that concern the key ring. */
 export interface ProviderConfig {
@@ -116,6 +117,11 @@ export interface KeyringConfig {
 export interface Config {
   /** Path of its file; `undefined` for the embedded default. */
   readonly file: string | undefined;
+  /**
+   * Hash of the file's content without comments and order, 16 hex digits: equal on nodes with the same configuration.
+   * `undefined` for the embedded default.
+   */
+  readonly hash?: string;
   /** Warnings of `check` about the files that the configuration names, as whole sentences. */
   readonly remarks?: readonly string[];
   readonly socket: SocketConfig;
@@ -150,6 +156,8 @@ export interface Config {
     readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "text" };
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
+    /** The traces of the plugin; `undefined` if they are switched off. */
+    readonly traces?: TracesConfig | undefined;
   };
   /** Providers that wrap and unwrap. */
   readonly providers: readonly ProviderConfig[];

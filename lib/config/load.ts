@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { utf8Text } from "../base/bytes.ts";
 import { whyWritable } from "../base/credential_file.ts";
@@ -50,7 +51,18 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const why = exposure === undefined ? undefined : whyWritable(absolute, exposure.file);
   if (why !== undefined) problems.remark(`Others may change the configuration ${absolute}: ${why}.`);
   const keyring = { ...config.keyring, isWritten: hasMember(yaml.value, "keyring") };
-  return { ...config, keyring, ...(problems.remarks.length === 0 ? {} : { remarks: problems.remarks }) };
+  const hash = contentHash(yaml.value);
+  return { ...config, hash, keyring, ...(problems.remarks.length === 0 ? {} : { remarks: problems.remarks }) };
+}
+
+/** The first 8 bytes of the SHA-256 of the content as JSON with sorted keys. */
+function contentHash(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value, sortedKeys)).digest("hex").slice(0, 16);
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 function hasMember(value: unknown, name: string): boolean {

@@ -21,7 +21,8 @@ const defaultKeyring = {
 };
 
 Deno.test("loadConfig() fills in every default", async () => {
-  const config = await loadFake(localProvider);
+  const { hash, ...config } = await loadFake(localProvider);
+  assert.match(hash ?? "", /^[0-9a-f]{16}$/);
   assert.deepEqual(config, {
     file: fakePath,
     socket: { path: "/run/trousseau/kms.sock", mode: 0o600, owner: undefined, group: undefined },
@@ -59,8 +60,15 @@ Deno.test("loadConfig() fills in every default", async () => {
   });
 });
 
+Deno.test("loadConfig() hashes the content, without comments, order and style", async () => {
+  const hashOf = async (text: string) => (await loadFake(text)).hash;
+  const same = [`${localProvider}\nkeyEpoch: 1\nwrap: 1\n`, `# comment\nwrap: 1\nkeyEpoch: 1\n${localProvider}\n`];
+  assert.equal(await hashOf(same[0] ?? ""), await hashOf(same[1] ?? ""));
+  assert.notEqual(await hashOf(same[0] ?? ""), await hashOf(localProvider));
+});
+
 Deno.test("loadConfig() reads every field", async () => {
-  const config = await loadFake(`
+  const { hash: _, ...config } = await loadFake(`
 socket: { path: /run/kms/kms.sock, mode: "0660", owner: kms, group: 997 }
 state: /var/lib/trousseau/a
 kms: { v1beta1: false, reportVersion: v2beta1 }

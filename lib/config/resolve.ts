@@ -22,6 +22,7 @@ import type { ProviderList } from "./provider_lists.ts";
 import type { Shaped } from "./shape.ts";
 import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
 import { sopsConfig } from "./sops.ts";
+import { tracesConfig } from "./traces.ts";
 
 /**
  * Reports problems to `validator`; the result must be used only if there are none.
@@ -67,7 +68,7 @@ export async function resolveConfig(
     outage: { policy: config.outage.policy, afterMs: config.outage.after },
     probe: { intervalMs: config.probe.interval },
     drainMs: config.drain,
-    telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, validator.within("telemetry")) },
+    telemetry: await telemetry(config.telemetry, validator.within("telemetry")),
     ...lists,
     forgotten: config.forgotten,
     sops: await sopsConfig(shaped, environment, files, validator.within("sops")),
@@ -85,6 +86,15 @@ function placed(
   return providerLists.flatMap((list) =>
     lists[list].map(({ settings }, at) => ({ list, index: shaped[list].sound[at]?.index ?? at, settings }))
   );
+}
+
+async function telemetry(written: Written["telemetry"], validator: ConfigValidator): Promise<Config["telemetry"]> {
+  const { traces, ...kept } = written;
+  return {
+    ...kept,
+    audit: await audit(written.audit, validator),
+    ...(traces === undefined ? {} : { traces: await tracesConfig(traces, validator.within("traces")) }),
+  };
 }
 
 async function audit(written: string, validator: ConfigValidator): Promise<string | undefined> {

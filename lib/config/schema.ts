@@ -19,6 +19,7 @@ import { recoverySchema, recoverySettings } from "./providers/recovery.ts";
 import { type ForeignSupport, readForeignSchema } from "./read_foreign.ts";
 import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
+import { tracesSchema } from "./traces.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
 /** Maximum delay of a timer, 2^31 - 1 ms, rounded down to days. */
@@ -120,6 +121,7 @@ const telemetry = section("HTTP pages, log and audit stream.", {
     ),
     defaults.telemetry.audit,
   ),
+  traces: z.exactOptional(tracesSchema),
 });
 
 /** `providerName`, followed by a version of at most 256 visible characters. */

@@ -261,6 +261,7 @@ export class KekGroup implements AsyncDisposable {
       recoveryKeyLoaded: [...this.providers, ...this.#retired].some(isLoadedRecovery),
       quorum: this.quorum,
       needed: this.needed,
+      graceOnOutageMs: this.#options.cache.graceOnOutageMs,
       decrypts: shownDecrypts(this.decrypts.status(), this.#times),
     };
   }

@@ -72,6 +72,8 @@ export interface KekGroupStatus {
   readonly quorum: QuorumState;
   /** How many of `providers` have to wrap a data key; 0 for a service that only decrypts. */
   readonly needed: number;
+  /** For how long a cached data key opens data while its KMS cannot be reached, in milliseconds; 0 if it does not. */
+  readonly graceOnOutageMs: number;
   readonly decrypts: DecryptStatus;
 }
 

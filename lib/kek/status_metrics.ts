@@ -21,6 +21,11 @@ export function kekGauges(status: KekGroupStatus): readonly GaugeRow[] {
       help: "1 while the private key of --recovery-key is loaded: stored data can then be forged with its public key.",
       samples: booleanSample(recoveryKeyLoaded),
     },
+    {
+      name: "trousseau_cache_grace_seconds",
+      help: "How long a cached data key opens data while its KMS cannot be reached, from the last success of that KMS.",
+      samples: [{ value: status.graceOnOutageMs / 1000 }],
+    },
     ...decryptGauges(status),
   ];
 }
@@ -38,7 +43,7 @@ export function moment(
   return wall === undefined ? [] : [{ labels, value: wall / 1000 }];
 }
 
-function quorumGauges({ quorum, needed }: KekGroupStatus): readonly GaugeRow[] {
+function quorumGauges({ quorum, needed, providers }: KekGroupStatus): readonly GaugeRow[] {
   return [
     {
       name: "trousseau_quorum_held",
@@ -49,6 +54,16 @@ function quorumGauges({ quorum, needed }: KekGroupStatus): readonly GaugeRow[] {
       name: "trousseau_quorum_needed",
       help: "Providers that have to wrap a data key.",
       samples: [{ value: needed }],
+    },
+    {
+      name: "trousseau_quorum_members",
+      help: "Providers that count in the quorum.",
+      samples: [{ value: providers.length }],
+    },
+    {
+      name: "trousseau_quorum_well",
+      help: "Providers that count in the quorum and are well.",
+      samples: [{ value: providers.filter(({ health }) => health === "well").length }],
     },
   ];
 }

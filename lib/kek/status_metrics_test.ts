@@ -13,6 +13,7 @@ const status: KekGroupStatus = {
   retired: [provider("old", "unknown", 2_500)],
   wrapOnly: [provider("recovery", "refusing", 1_000)],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   quorum: { state: "held" },
   needed: 2,
   decrypts: {
@@ -42,8 +43,14 @@ function onesOf(name: string): readonly string[] {
 Deno.test("kekGauges() shows the quorum", () => {
   const name = "trousseau_quorum_held";
   deepEqual([samplesOf(name), samplesOf("trousseau_quorum_needed")], [["1"], ["2"]]);
+  deepEqual([samplesOf("trousseau_quorum_members"), samplesOf("trousseau_quorum_well")], [["2"], ["1"]]);
   const lost = { state: "lost", since: 0, forMs: 0, refused: false, message: "" } as const;
   deepEqual(samplesOf(name, { ...status, quorum: lost }), ["0"]);
+});
+
+Deno.test("kekGauges() shows for how long cached keys serve without their KMS", () => {
+  deepEqual(samplesOf("trousseau_cache_grace_seconds"), ["86400"]);
+  deepEqual(samplesOf("trousseau_cache_grace_seconds", { ...status, graceOnOutageMs: 0 }), ["0"]);
 });
 
 Deno.test("kekGauges() shows whether a recovery key is loaded", () => {

@@ -31,6 +31,7 @@ const status: KekGroupStatus = {
   retired: [{ name: "old", ...health }],
   wrapOnly: [{ name: "recovery", ...health }],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   quorum: { state: "held" },
   needed: 1,
   decrypts: { windowMs: 300_000, refused: [], failing: false, lastOpenedAt: undefined },

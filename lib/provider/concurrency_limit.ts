@@ -6,7 +6,8 @@
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 import { Batcher } from "./batching.ts";
 import type { HttpCall } from "../net/https/endpoint.ts";
-import type { CallOptions, ForeignCiphertext, KeyState, Provider, Remarks, WrappedDek } from "./provider.ts";
+import type { KeyExamination } from "./key_findings.ts";
+import type { CallOptions, Examine, ForeignCiphertext, KeyState, Provider, Remarks, WrappedDek } from "./provider.ts";
 
 /** Maximum number of concurrent requests for each verb. */
 const inFlight = 16;
@@ -18,6 +19,7 @@ export interface RemoteKey extends AsyncDisposable {
   unwrap(wrapped: WrappedDek, call: HttpCall): Promise<Uint8Array>;
   unwrapForeign?(foreign: ForeignCiphertext, call: HttpCall): Promise<Uint8Array>;
   remarks?(versions: readonly string[], call: HttpCall): Promise<readonly string[]>;
+  examine?(versions: readonly string[], call: HttpCall): Promise<KeyExamination>;
 }
 
 /** Name and kind of a provider. */
@@ -39,6 +41,7 @@ class ConcurrencyLimit implements Provider {
   readonly canUnwrap = true;
   readonly unwrapForeign?: NonNullable<Provider["unwrapForeign"]>;
   readonly remarks?: Remarks;
+  readonly examine?: Examine;
   readonly #key: RemoteKey;
   readonly #wraps: Batcher<Work<WrappedDek>, WrappedDek>;
   readonly #unwraps: Batcher<Work<Uint8Array>, Uint8Array>;
@@ -57,6 +60,11 @@ class ConcurrencyLimit implements Provider {
     if (remarks !== undefined) {
       const action = `look at the key of provider "${name}"`;
       this.remarks = (versions, { signal }) => remarks(versions, { signal, action });
+    }
+    const examine = key.examine?.bind(key);
+    if (examine !== undefined) {
+      const action = `examine the key of provider "${name}"`;
+      this.examine = (versions, { signal }) => examine(versions, { signal, action });
     }
   }
 

@@ -8,6 +8,7 @@ import type { KmsError } from "../base/errors.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { Reloads } from "../base/reloads.ts";
 import type { Waits } from "../base/waits.ts";
+import type { KeyExamination } from "./key_findings.ts";
 
 /** Bounds of a call. The signal is required, so that forgetting the deadline is a type error. */
 export interface CallOptions {
@@ -62,6 +63,14 @@ export type Unwrappable = WrappedDek | ForeignCiphertext;
  */
 export type Remarks = (versions: readonly string[], call: CallOptions) => Promise<readonly string[]>;
 
+/**
+ * Examines a key and the rights of the login. What the KMS does not permit to be read adds no finding.
+ *
+ * @param versions under which this node has sealed data.
+ * @throws {KmsError} as {@linkcode Provider.probe}, but for a missing permission.
+ */
+export type Examine = (versions: readonly string[], call: CallOptions) => Promise<KeyExamination>;
+
 /** A KEK in a KMS, under the operator's name for it. Opening needs no network; disposing closes its connections. */
 export interface Provider extends AsyncDisposable {
   /** The operator's name for this key: a DNS label, 1 to 63 bytes. */
@@ -110,6 +119,9 @@ export interface Provider extends AsyncDisposable {
 
   /** For `check` and `keys`. Present only if it needs no permission beyond those of `probe`. */
   remarks?: Remarks;
+
+  /** For `doctor`. Present if the vendor tells more about a key than `probe` needs. */
+  examine?: Examine;
 }
 
 /**

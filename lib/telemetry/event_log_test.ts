@@ -212,6 +212,19 @@ const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record
   [{ type: "state_folder", writable: true, message: "" }, "info", "The state folder can be written again.", {
     writable: true,
   }],
+  [{ type: "spans", result: "exported", count: 3, message: "" }, "debug", "Exported 3 spans.", {
+    result: "exported",
+    count: 3,
+  }],
+  [
+    { type: "spans", result: "unsent", count: 2, message: "Cannot export spans: x." },
+    "warn",
+    "Cannot export spans: x.",
+    {
+      result: "unsent",
+      count: 2,
+    },
+  ],
   [{ type: "lifecycle", action: "warning", message: "Careful." }, "warn", "Careful.", { action: "warning" }],
   [{ type: "lifecycle", action: "serving", message: "Serving." }, "info", "Serving.", {}],
 ];

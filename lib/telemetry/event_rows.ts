@@ -184,6 +184,12 @@ export const eventRows = {
       "take it out of readForeign when nothing of it is left.",
     fields: (e) => ({ format: e.format, providers: e.providers }),
   },
+  spans: {
+    level: ({ result }) => result === "exported" ? "debug" : "warn",
+    sentence: (e) => e.message === "" ? `Exported ${e.count} spans.` : e.message,
+    fields: (e) => ({ result: e.result, count: e.count }),
+    repeats: (e) => `${e.result} ${e.message}`,
+  },
   lifecycle: {
     level: ({ action }) => action === "warning" ? "warn" : "info",
     sentence: (e) => e.message,

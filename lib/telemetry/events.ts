@@ -17,6 +17,12 @@ export type CacheResult = "hit" | "miss" | "shared" | "stale";
 /** `ok` or the code of the failure. */
 export type Result = "ok" | ErrorCode;
 
+/**
+ * The ends of a span. `exported`: the collector took it. `queue_full`: it found the queue full. `refused`: the collector
+ * refused it. `unsent`: the collector was not reached in time.
+ */
+export type SpanResult = "exported" | "queue_full" | "refused" | "unsent";
+
 /** The health of a provider, by its probes and calls. */
 export type HealthState = "unknown" | "well" | "sick" | "refusing";
 
@@ -119,6 +125,8 @@ export type Event =
   | { type: "api_request"; route: string; outcome: string; seconds: number }
   | { type: "state_folder"; writable: boolean; message: string }
   | { type: "foreign"; format: string; providers: readonly string[] }
+  /** Spans that a collector took, or that were dropped. */
+  | { type: "spans"; result: SpanResult; count: number; message: string }
   | {
     type: "lifecycle";
     action: "starting" | "serving" | "reloaded" | "stopping" | "stopped" | "warning";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Gauge, type Registry } from "prom-client";
+import { Gauge, type Registry } from "./prometheus.ts";
 
 /** One value of a gauge. */
 export interface GaugeSample {

@@ -118,6 +118,8 @@ Deno.test("serveHttp() returns the complete status at /status", async () => {
     version: "1.2.3",
     startedAt: "1970-01-01T01:23:20.000Z",
     uptimeSeconds: 1.5,
+    configuration: null,
+    time: rest.time,
     ready: true,
     reason: "",
     telemetry: "",

@@ -5,7 +5,7 @@
  * @module
  */
 import { type ErrorCode, errorCodes } from "../base/errors.ts";
-import type { CacheResult, Event, HealthState, ProviderVerb, Result } from "./events.ts";
+import type { CacheResult, Event, HealthState, ProviderVerb, Result, SpanResult } from "./events.ts";
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
@@ -24,6 +24,8 @@ export interface Countable {
   readonly providers: readonly MetricsProvider[];
   /** The routes of an API over HTTP, and the outcomes of its requests; left out by a service without one. */
   readonly requests?: { readonly routes: readonly string[]; readonly outcomes: readonly string[] };
+  /** Whether it exports traces; left out by a service that does not. */
+  readonly traces?: boolean;
 }
 
 /** Lists all values of a union. A missing value is a compile error. */
@@ -35,6 +37,8 @@ function every<Value extends string>(values: Readonly<Record<Value, true>>): rea
 export const results: readonly Result[] = ["ok", ...Object.keys(errorCodes) as ErrorCode[]];
 /** All values of {@linkcode ProviderVerb}. */
 export const providerVerbs = every<ProviderVerb>({ probe: true, wrap: true, unwrap: true });
+/** All values of {@linkcode SpanResult}. */
+export const spanResults = every<SpanResult>({ exported: true, queue_full: true, refused: true, unsent: true });
 /** All values of {@linkcode HealthState}. */
 export const healthStates = every<HealthState>({ unknown: true, well: true, sick: true, refusing: true });
 /** All values of {@linkcode CacheResult}. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 import type { Times } from "../base/clock.ts";
 import { errorCodes } from "../base/errors.ts";
 import type { Event, Notify, Result } from "./events.ts";
@@ -20,6 +20,7 @@ import {
   socketActions,
 } from "./label_values.ts";
 import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
+import { spanCounters } from "./span_metrics.ts";
 
 // 100 µs to 10 s: an answer from memory takes fractions of a millisecond, and kube-apiserver's deadline is 3 s.
 const seconds = [
@@ -71,6 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...providerCounters(registry, countable),
     ...ringCounters(registry),
     ...requestCounters(registry, countable),
+    ...spanCounters(registry, countable),
     ...expiries,
   } satisfies Counters;
   const setGauges = gaugeSetter(registry);

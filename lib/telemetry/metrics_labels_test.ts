@@ -50,7 +50,9 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   api: /^(v2|v1beta1|sops)$/,
   code: new RegExp(`^(${Object.keys(errorCodes).join("|")})$`),
   operation: /^(status|encrypt|decrypt)$/,
-  result: new RegExp(`^(ok|hit|miss|shared|stale|${Object.keys(errorCodes).join("|")})$`),
+  result: new RegExp(
+    `^(ok|hit|miss|shared|stale|exported|queue_full|refused|unsent|${Object.keys(errorCodes).join("|")})$`,
+  ),
   provider: /^(vault-eu|vault-us|local)$/,
   kind: /^(vault-transit|local)$/,
   verb: /^(probe|wrap|unwrap)$/,

@@ -5,7 +5,7 @@
  * @module
  */
 import process from "node:process";
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "./prometheus.ts";
 import { type Times, WallTimes } from "../base/clock.ts";
 
 /** Options of the process metrics. */

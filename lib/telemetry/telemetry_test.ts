@@ -23,6 +23,7 @@ const status: ServiceStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
   sealedVersions: [],
 };

@@ -26,6 +26,7 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "@peculiar/x509": ["lib/services/keyring"],
   "reflect-metadata": ["lib/services/keyring"],
   "jose": ["lib/services/keyring"],
+  "modern-tar": ["lib/cli/trousseau"],
   "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 

@@ -28,6 +28,18 @@ const files = {
   "encryption.yaml":
     "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: [{ resources: [secrets], providers: [" +
     `{ aescbc: { keys: [{ name: a, secret: ${btoa("0".repeat(32))} }] } }, { identity: {} }] }]\n`,
+  "rbac.json": JSON.stringify({
+    items: [
+      { kind: "ClusterRole", metadata: { name: "none" }, rules: null },
+      {
+        kind: "ClusterRoleBinding",
+        metadata: { name: "none" },
+        roleRef: { kind: "ClusterRole", name: "none" },
+        subjects: null,
+      },
+    ],
+  }),
+  "baseline.json": '{"access":[]}',
   ".kube/config":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
@@ -41,12 +53,16 @@ const otherEnds: Readonly<Record<string, number>> = {
   // There is no cluster to be asked.
   "trousseau encryption-config --resources secrets,widgets.example.com --kubeconfig ~/.kube/config":
     exitCodes.unavailable.status,
+  "trousseau audit access --kubeconfig ~/.kube/config": exitCodes.unavailable.status,
   // A key is shown on a terminal alone.
   "trousseau recovery new": exitCodes.usage.status,
   // Standard input is empty.
   "trousseau recovery public": exitCodes.config.status,
   // There is no etcd.
   "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock": exitCodes.unavailable.status,
+  // No other node answers, and nothing serves the socket of the embedded default.
+  "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db": exitCodes.unmet.status,
+  "trousseau doctor --root /host --junit - > doctor.xml": exitCodes.unmet.status,
   // There is no such file.
   "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.
@@ -61,7 +77,7 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     providers: [{ name: "vault-eu", kind: "local", keyFile: "local.keys" }],
   });
   const { folder } = config;
-  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded"]) {
+  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded", "snapshots"]) {
     await Deno.mkdir(`${folder}/${made}`, { recursive: true });
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
@@ -81,6 +97,7 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replace(/(?<!> )keyring\.backup/, keyring.backup)
     .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
+    .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
     .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
 }
 
@@ -125,7 +142,9 @@ for (const { name, examples } of commands) {
         const words = await wordsOf(onStage(line, stage), stage);
         // Now: a shell empties the files that a line redirects into.
         for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
-        await Deno.writeFile(`${stage.folder}/snapshot.db`, plainSnapshot());
+        for (const made of ["snapshot.db", "snapshots/snapshot.db"]) {
+          await Deno.writeFile(`${stage.folder}/${made}`, plainSnapshot());
+        }
         if (words === undefined) {
           ok(line.startsWith("sops "), `${line}: another program than sops is called`);
           continue;

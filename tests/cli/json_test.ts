@@ -23,6 +23,14 @@ async function ran(words: readonly string[], isTerminal: boolean) {
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
+/** The roles and bindings of a cluster in which nobody may do anything. */
+async function writeRoles(folder: string): Promise<string> {
+  const role = { kind: "ClusterRole", metadata: { name: "none" } };
+  const binding = { kind: "ClusterRoleBinding", metadata: { name: "none" }, roleRef: { ...role, name: "none" } };
+  await Deno.writeTextFile(`${folder}/rbac.json`, JSON.stringify({ items: [role, binding] }));
+  return `${folder}/rbac.json`;
+}
+
 async function writeSnapshot(folder: string): Promise<string> {
   await Deno.writeFile(`${folder}/snapshot.db`, plainSnapshot());
   return `${folder}/snapshot.db`;
@@ -48,8 +56,10 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
     await using cluster = await ApiServerDouble.open();
     const file = name.startsWith("keyring ") ? (await makeKeyringStage(config.folder)).file : config.file;
     const more = [
+      ...(name === "audit access" ? [await writeRoles(config.folder)] : []),
       ...(name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : []),
       ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
+      ...(options.includes("root") ? ["--root", config.folder] : []),
       ...(name === "decrypt" ? ["--check"] : []),
       ...(name === "rewrite"
         ? ["--kubeconfig", await writeKubeconfig(config.folder, cluster), "--resources", "secrets", "--dry-run"]
@@ -68,10 +78,14 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
   Deno.test(`${name} -o json prints a document where it fails too, and the sentence on stderr`, async () => {
     const more = name === "conformance"
       ? ["/run/nonexistent/kms.sock"]
+      : name === "audit access"
+      ? ["/nonexistent/rbac.json"]
       : name === "verify"
       ? ["--snapshot", "/nonexistent/snapshot.db"]
       : name === "rewrite"
       ? ["--kubeconfig", "/nonexistent/kubeconfig"]
+      : name === "doctor"
+      ? ["--apiserver-args", "/nonexistent/args"]
       : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { artefacts, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
 import { formatSums, parseSums, sha256 } from "../../deploy/compile/compile.ts";
 import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
@@ -53,12 +53,14 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     });
 
     // In Deno's own form `[]` is everything of a kind, `null` is nothing, and a denial counts whatever else is allowed.
-    const denied = { allow_sys: null, deny_sys: [], allow_run: null, deny_run: [], allow_ffi: null, deny_ffi: [] };
+    const denied = { allow_run: null, deny_run: [], allow_ffi: null, deny_ffi: [] };
     const common = { ...denied, deny_import: [], allow_read: [], deny_read: null, ignore_read: null, prompt: false };
 
     await t.step("trousseau carries its permissions", async () => {
       assert.deepEqual(await bakedPermissions(join(near, "dist/trousseau")), {
         ...common,
+        allow_sys: ["statfs"],
+        deny_sys: null,
         allow_net: [],
         deny_net: null,
         allow_write: ["/run", "/var/run", "/var/lib/trousseau", "/var/lib/trousseaud"],
@@ -72,6 +74,8 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     await t.step("clectl carries its permissions", async () => {
       assert.deepEqual(await bakedPermissions(join(near, "dist/clectl")), {
         ...common,
+        allow_sys: null,
+        deny_sys: [],
         allow_net: [],
         deny_net: clectl.permissions.net.allBut,
         allow_write: [],
@@ -160,7 +164,7 @@ Deno.test("the image is the one that the libraries were listed for", async () =>
   assert.match(await Deno.readTextFile(join(repository, "Dockerfile")), new RegExp(`^ARG BASE=${base.image}$`, "m"));
 });
 
-Deno.test("stage makes one file that needs nothing beside it and evaluates dynamic imports late", async () => {
+Deno.test("stage makes modules that need nothing beside them, and reads one that is imported dynamically at its first use", async () => {
   const folder = await Deno.makeTempDir();
   const source = join(folder, "checkout");
   try {
@@ -174,7 +178,7 @@ Deno.test("stage makes one file that needs nothing beside it and evaluates dynam
        if (Deno.args[0] === "load") await import("./late.ts");
        await Deno.stdout.write(new TextEncoder().encode(String(late)));`,
     );
-    const { bundle, launcher } = await stage(join(folder, "stage"), {
+    const { modules, launcher } = await stage(join(folder, "stage"), {
       root: source,
       artefact: { ...trousseau, entry: "entry.ts", name: "late" },
     });
@@ -184,7 +188,11 @@ Deno.test("stage makes one file that needs nothing beside it and evaluates dynam
       return new TextDecoder().decode(stdout);
     };
     assert.deepEqual([await run(), await run("load")], ["00", "01"]);
-    assert.equal((await Deno.stat(bundle)).mtime?.toISOString(), "2000-01-01T00:00:00.000Z");
+    const files = await Array.fromAsync(Deno.readDir(modules), ({ name }) => join(modules, name));
+    for (const file of files) assert.equal((await Deno.stat(file)).mtime?.toISOString(), "2000-01-01T00:00:00.000Z");
+    const late = files.filter((file) => /\/late-[0-9a-f]{12}\.js$/.test(file));
+    for (const file of late) await Deno.remove(file);
+    assert.deepEqual([late.length, await run(), await run("load")], [1, "00", "0"]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -194,12 +202,14 @@ for (const artefact of artefacts) {
   Deno.test(`the staged ${artefact.name} imports nothing but what is inside the runtime`, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      const { bundle } = await stage(folder, { artefact });
+      const { modules, entry } = await stage(folder, { artefact });
       const graph: { modules: { specifier: string }[] } = JSON.parse(
-        await deno(["info", "--json", "--no-config", "--no-remote", "--no-npm", bundle], dirname(bundle)),
+        await deno(["info", "--json", "--no-config", "--no-remote", "--no-npm", entry], modules),
       );
       const beside = graph.modules.map(({ specifier }) => specifier).filter((name) => !name.startsWith("node:"));
-      assert.deepEqual(beside, [`file://${await Deno.realPath(bundle)}`]);
+      const place = await Deno.realPath(modules);
+      const files = await Array.fromAsync(Deno.readDir(place), ({ name }) => `file://${join(place, name)}`);
+      assert.deepEqual(beside.toSorted(), files.toSorted());
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

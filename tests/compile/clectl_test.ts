@@ -12,7 +12,9 @@ import { answerJson, KeyringDouble, type Responder } from "../support/keyring_do
 const folder = await Deno.makeTempDir();
 const staged = new Map<string, string>();
 for (const artefact of artefacts) {
-  staged.set(artefact.name, await Deno.readTextFile((await stage(folder, { artefact })).bundle));
+  const { modules } = await stage(folder, { artefact });
+  const texts = await Array.fromAsync(Deno.readDir(modules), ({ name }) => Deno.readTextFile(join(modules, name)));
+  staged.set(artefact.name, texts.join("\n"));
 }
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
@@ -95,7 +97,7 @@ Deno.test("the staged clectl speaks over a socket, and takes values from a pipe 
   }
   const values = double.requests.slice(1).map(({ body }) => JSON.parse(body).fields.password.value);
   assert.deepEqual(values, ["x\n", "x"]);
-  const plain = await run("./clectl create a -f password --file /dev/fd/9 9< clectl.js");
+  const plain = await run("./clectl create a -f password --file /dev/fd/9 9< modules/clectl/main.js");
   assert.equal(plain.code, 64);
 });
 
@@ -107,9 +109,9 @@ Deno.test("the staged clectl parses an import in a worker, and says why a file i
   const good = await saidWith(variables, program, "import", "s.csv");
   assert.deepEqual([good.code, good.out], [0, "1 secret imported.\n"], good.err);
   assert.equal(JSON.parse(double.requests[1]?.body ?? "").items[0].fields.password.value, "007");
-  const bad = await saidWith(variables, program, "import", "clectl.js", "--format", "xlsx");
+  const bad = await saidWith(variables, program, "import", "clectl", "--format", "xlsx");
   assert.deepEqual([bad.code, bad.out, double.requests.length], [64, "", 2]);
-  assert.match(bad.err, /^clectl: Cannot import clectl\.js as xlsx: it is no XLSX workbook/);
+  assert.match(bad.err, /^clectl: Cannot import clectl as xlsx: it is no XLSX workbook/);
 });
 
 Deno.test("the staged clectl keeps contexts in the folders of the environment", async () => {

@@ -1,5 +1,5 @@
 /**
- * The worker of the embedded engine in a program of one file, under the permissions of the binary.
+ * The worker of the embedded engine in a staged program, under the permissions of the binary.
  *
  * @module
  */
@@ -17,7 +17,7 @@ function artefactIn(folder: string) {
   return { ...trousseau, name: "store", entry, permissions: { ...trousseau.permissions, write: [folder] } };
 }
 
-Deno.test("the embedded engine works in a staged bundle under the permissions of the binary", async () => {
+Deno.test("the embedded engine works in staged modules under the permissions of the binary", async () => {
   await inFolder(async (folder) => {
     const { launcher } = await stage(`${folder}/stage`, { artefact: artefactIn(`${folder}/state`) });
     const { code, stdout, stderr } = await run(launcher, [`${folder}/state/store.db`], {

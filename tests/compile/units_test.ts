@@ -70,7 +70,7 @@ Deno.test({
   },
 });
 
-for (const unit of ["trousseau.service", "trousseau-sops.service", "trousseaud.service"]) {
+for (const unit of ["trousseau.service", "trousseau-sops.service", "trousseau-drill.service", "trousseaud.service"]) {
   Deno.test({
     name: `systemd takes ${unit} without a complaint, and complains of a word that it does not know${unlessHere}`,
     ignore,
@@ -98,6 +98,23 @@ for (const unit of ["trousseau.service", "trousseau-sops.service", "trousseaud.s
     },
   });
 }
+
+Deno.test({
+  name: `systemd takes trousseau-drill.timer beside its service${unlessHere}`,
+  ignore,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await asInstalled(folder, "trousseau-drill.service");
+      const timer = await asInstalled(folder, "trousseau-drill.timer");
+      assert.deepEqual(await run("systemd-analyze", ["verify", "--man=no", timer]), { code: 0, text: "" });
+      const misspelt = await asInstalled(folder, "trousseau-drill.timer", (text) => text.replace("weekly", "weakly"));
+      assert.match((await run("systemd-analyze", ["verify", "--man=no", misspelt])).text, /Failed to parse|weakly/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
 
 const hasSysusers = await installed("systemd-sysusers");
 

@@ -24,8 +24,11 @@ function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
 
+/** Programs of Debian, each with its package. */
+const programs = [["etcd", "etcd-server"], ["kubectl", "kubernetes-client"], ["promtool", "prometheus"]] as const;
+
 async function requirePrograms(): Promise<void> {
-  for (const [name, debian] of [["etcd", "etcd-server"], ["kubectl", "kubernetes-client"]] as const) {
+  for (const [name, debian] of programs) {
     if (await fromPath(name) !== undefined) continue;
     throw new Error(`Cannot find ${name} on PATH; Debian has it in the package ${debian}.`);
   }

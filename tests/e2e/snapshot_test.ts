@@ -8,15 +8,13 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { discoverResources } from "../../lib/cli/trousseau/encryption_discovery.ts";
 import { foldersWithoutApi, StoredKeys } from "../../lib/cluster/objects/stored_key.ts";
-import { systemClock } from "../../lib/base/clock.ts";
 import { builtInResources } from "../../lib/config/encryption/resources.ts";
-import { EtcdClient } from "../../lib/net/etcd/etcd_client.ts";
-import { etcdSnapshot } from "../../lib/net/etcd/etcd_maintenance.ts";
 import { Hpke } from "../../lib/provider/recovery/hpke.ts";
 import { privateKeyText, publicKeyText } from "../../lib/provider/recovery/key_text.ts";
 import { flagsFor } from "./harness/encryption.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { Node } from "./harness/plugin.ts";
+import { saveSnapshot } from "./harness/snapshot.ts";
 
 const count = 12;
 
@@ -58,15 +56,6 @@ function manifests(): unknown {
   return { apiVersion: "v1", kind: "List", items };
 }
 
-async function save(url: string, path: string): Promise<void> {
-  using client = await EtcdClient.open({ endpoints: [url], tls: {} }, systemClock, () => {});
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  const call = { signal: AbortSignal.timeout(60_000), action: "save a snapshot" };
-  for await (const part of etcdSnapshot(client, call)) {
-    for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-  }
-}
-
 for (const api of ["v2", "v1beta1"] as const) {
   Deno.test(`a snapshot is counted, and opened after its cluster is gone, by each provider alone (${api})`, async () => {
     await using node = await Node.make();
@@ -80,7 +69,7 @@ for (const api of ["v2", "v1beta1"] as const) {
       await using cluster = await Cluster.start({ encryption, flags: flagsFor(api) });
       const made = await cluster.kubectl(["apply", "-f", "-"], manifests());
       equal(made.code, 0, made.stderr);
-      await save(cluster.etcd.url, snapshot);
+      await saveSnapshot(cluster.etcd.url, snapshot);
       const keys = new StoredKeys("/registry", builtInResources());
       const { table } = await discoverResources(cluster.server.kubeconfig, AbortSignal.timeout(30_000));
       const known = [...table].flatMap(([group, names]) =>

@@ -61,7 +61,8 @@ Deno.test("probe --wait continues while the main process runs, and ends when it 
     await main.kill();
     const ended = performance.now();
     assert.equal((await post.exited).code, 69);
-    assert.ok(performance.now() - ended < 4 * 1_000, `${performance.now() - ended} ms`);
+    // As above: a busy machine may have started it so late that it has not seen the lock.
+    assert.ok(performance.now() - ended < 4 * 5_000, `${performance.now() - ended} ms`);
   });
 });
 

@@ -44,6 +44,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   Encrypt: ["kms:Encrypt"],
   Decrypt: ["kms:Decrypt"],
   ReEncrypt: ["kms:ReEncryptFrom", "kms:ReEncryptTo"],
+  GetKeyRotationStatus: ["kms:GetKeyRotationStatus"],
 };
 
 /** The Region of the double's first key. */

@@ -27,8 +27,8 @@ export function fixedSecret(value: string): SecretSource {
   return { description: "a test", read: () => Promise.resolve(new Secret(value)) };
 }
 
-/** Starts a cluster and waits until it has a leader. */
-export async function startCluster(count = 1): Promise<EtcdCluster> {
+/** Starts a cluster and waits until it has a leader. @param program its etcd; by default that on PATH. */
+export async function startCluster(count = 1, program = "etcd"): Promise<EtcdCluster> {
   const folder = await Deno.makeTempDir({ prefix: "etcd-" });
   const authority = new Authority();
   const pairs = { server: ["127.0.0.1"], client: [], nameless: [] };
@@ -45,7 +45,7 @@ export async function startCluster(count = 1): Promise<EtcdCluster> {
     const start = () =>
       new Process({
         name: `etcd ${index}`,
-        command: "etcd",
+        command: program,
         args: [
           ["--name", `m${index}`, "--data-dir", `${folder}/m${index}`, "--log-level", "error"],
           ["--listen-client-urls", endpoint, "--advertise-client-urls", endpoint],

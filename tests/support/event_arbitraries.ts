@@ -138,6 +138,12 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     format: foreignFormat,
     providers: fc.subarray([...providers]),
   }),
+  spans: fc.record({
+    type: fc.constant("spans"),
+    result: fc.constantFrom("exported", "queue_full", "refused", "unsent"),
+    count: fc.nat(5000),
+    ...message,
+  }),
   lifecycle: fc.record({
     type: fc.constant("lifecycle"),
     action: fc.constantFrom("starting", "serving", "reloaded", "stopping", "stopped", "warning"),

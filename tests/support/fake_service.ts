@@ -20,6 +20,7 @@ export const wellStatus: ServiceStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
   dataKeyMadeAt: 1_000,
   stateFolder: undefined,

@@ -51,6 +51,7 @@ const permissions: Readonly<Record<string, string>> = {
   encrypt: "cloudkms.cryptoKeyVersions.useToEncrypt",
   decrypt: "cloudkms.cryptoKeyVersions.useToDecrypt",
   get: "cloudkms.cryptoKeys.get",
+  list: "cloudkms.cryptoKeyVersions.list",
 };
 
 /** The key that exists from the start. */
@@ -148,7 +149,7 @@ export class GcpDouble implements AsyncDisposable {
   }
 
   async #apis(request: IncomingMessage, text: string, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? "/", this.endpoint);
+    const { pathname, searchParams } = new URL(request.url ?? "/", this.endpoint);
     this.logins.refuses = this.fault?.kind === "refused_login";
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (pathname === "/token") return send(response, this.logins.oauth(text));
@@ -157,7 +158,8 @@ export class GcpDouble implements AsyncDisposable {
     if (account !== undefined) {
       return send(response, this.logins.impersonate(decodeURIComponent(account), token, JSON.parse(text)));
     }
-    await this.#kms(request, pathname, text === "" ? {} : JSON.parse(text), token, response);
+    const body = text === "" ? Object.fromEntries(searchParams) : JSON.parse(text);
+    await this.#kms(request, pathname, body, token, response);
   }
 
   async #kms(
@@ -169,7 +171,8 @@ export class GcpDouble implements AsyncDisposable {
   ): Promise<void> {
     const path = pathname.split("/").map(decodeURIComponent).join("/");
     const [, name = "", verb] = /^\/v1\/(.+?)(?::([A-Za-z]+))?$/.exec(path) ?? [];
-    const operation = method === "GET" ? "get" : verb ?? "";
+    const read = name.endsWith("/cryptoKeyVersions") ? "list" : "get";
+    const operation = method === "GET" ? read : verb ?? "";
     const permission = permissions[operation];
     const quotaProject = headers["x-goog-user-project"];
     this.calls.push({ operation, path, token, quotaProject: quotaProject?.toString(), body, permission });
@@ -217,6 +220,9 @@ export class GcpDouble implements AsyncDisposable {
 
   #answer(operation: string, name: string, body: Record<string, unknown>): GcpReply {
     if (operation === "get") return this.keys.read(name);
+    if (operation === "list") {
+      return this.keys.list(name.replace(/\/cryptoKeyVersions$/, ""), Number(body.pageToken ?? 0));
+    }
     return operation === "encrypt" ? this.keys.encrypt(name, body) : this.keys.decrypt(name, body);
   }
 }

@@ -39,6 +39,9 @@ const tagLength = 16;
 
 /** The keys of one project. The name of a deleted key cannot be used again. */
 export class GcpKeys {
+  protectionLevel = "SOFTWARE";
+  /** Number of versions on a page of their list. */
+  pageSize = 100;
   readonly #keys = new Map<string, Key>();
   readonly #retired = new Set<string>();
 
@@ -141,7 +144,23 @@ export class GcpKeys {
     const key = this.#keys.get(name);
     if (key === undefined) return notFound(name);
     const state = key.versions.find(({ number }) => number === key.primary)?.state;
-    return { status: 200, body: { name, purpose: key.purpose, primary: { name: this.primaryName(name), state } } };
+    const versionTemplate = { protectionLevel: this.protectionLevel, algorithm: "GOOGLE_SYMMETRIC_ENCRYPTION" };
+    const primary = { name: this.primaryName(name), state };
+    return { status: 200, body: { name, purpose: key.purpose, primary, versionTemplate } };
+  }
+
+  /** The list of a key's versions, in pages of `pageSize`. The token of a page is the index of its first version. */
+  list(name: string, pageToken = 0): GcpReply {
+    const key = this.#keys.get(name);
+    if (key === undefined) return notFound(name);
+    const cryptoKeyVersions = key.versions.slice(pageToken, pageToken + this.pageSize).map(({ number, state }) => ({
+      name: `${name}/cryptoKeyVersions/${number}`,
+      state,
+      ...(state === "DESTROY_SCHEDULED" ? { destroyTime: "2030-01-01T00:00:00Z" } : {}),
+    }));
+    const next = pageToken + this.pageSize;
+    const nextPageToken = next < key.versions.length ? { nextPageToken: `${next}` } : {};
+    return { status: 200, body: { cryptoKeyVersions, ...nextPageToken, totalSize: key.versions.length } };
   }
 
   #key(name: string): Key {

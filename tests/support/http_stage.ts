@@ -47,6 +47,7 @@ export const status: ServiceStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
   sealedVersions: [{
     provider: "vault",

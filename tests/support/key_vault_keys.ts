@@ -27,6 +27,7 @@ export interface Attributes {
   enabled: boolean;
   exp?: number;
   nbf?: number;
+  exportable?: boolean;
 }
 
 interface Version extends Attributes {
@@ -57,6 +58,8 @@ function rsaKey(at: number): Promise<Material> {
 export class VaultKeys {
   readonly #origin: string;
   readonly #now: () => number;
+  /** The level of the whole vault. */
+  recoveryLevel = "Recoverable+Purgeable";
   readonly #keys = new Map<string, Version[]>();
   readonly #deleted = new Set<string>();
   /**
@@ -196,12 +199,13 @@ export class VaultKeys {
   }
 
   #bundle(name: string, version: Version): unknown {
-    const { enabled, exp, nbf, created, type, operations, material } = version;
+    const { enabled, exp, nbf, exportable, created, type, operations, material } = version;
     const jwk = "public" in material ? material.public.export({ format: "jwk" }) : {};
     const dates = { ...(exp === undefined ? {} : { exp }), ...(nbf === undefined ? {} : { nbf }) };
+    const release = exportable === undefined ? {} : { exportable };
     return {
       key: { ...jwk, kid: this.#kidOf(name, version), kty: type, key_ops: operations },
-      attributes: { enabled, ...dates, created, updated: created, recoveryLevel: "Recoverable+Purgeable" },
+      attributes: { enabled, ...dates, ...release, created, updated: created, recoveryLevel: this.recoveryLevel },
     };
   }
 }

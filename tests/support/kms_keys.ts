@@ -1,7 +1,8 @@
 /**
  * The keys of AWS KMS in memory, with real AES-256-GCM, for the double of AWS.
  *
- * Written from the API reference of AWS KMS (DescribeKey, Encrypt, Decrypt, ReEncrypt, RotateKeyOnDemand, ReplicateKey)
+ * Written from the API reference of AWS KMS (DescribeKey, Encrypt, Decrypt, ReEncrypt, RotateKeyOnDemand, ReplicateKey,
+ * GetKeyRotationStatus)
  * and "Key states of AWS KMS keys".
  *
  * @module
@@ -30,6 +31,10 @@ interface Key {
   readonly materials: Material[];
   state: string;
   spec: string;
+  /** Whether AWS rotates it. */
+  rotates: boolean;
+  /** Further members of the answer of DescribeKey. */
+  more: Readonly<Record<string, unknown>>;
 }
 
 type Input = Readonly<Record<string, unknown>>;
@@ -67,6 +72,8 @@ export class KmsKeys {
       materials: [],
       state: "Enabled",
       spec: "SYMMETRIC_DEFAULT",
+      rotates: true,
+      more: {},
     };
     this.#keys.set(id, key);
     const arn = arnOf(key, region);
@@ -95,7 +102,7 @@ export class KmsKeys {
     return this.#get(arn).materials.map(({ id }) => id);
   }
 
-  change(arn: string, changes: { readonly state?: string; readonly spec?: string }): void {
+  change(arn: string, changes: Partial<Pick<Key, "state" | "spec" | "rotates" | "more">>): void {
     Object.assign(this.#get(arn), changes);
   }
 
@@ -110,6 +117,7 @@ export class KmsKeys {
   /** One operation, as `X-Amz-Target` names it, in a Region. */
   operate(operation: string, region: string, input: Input): AwsReply {
     if (operation === "DescribeKey") return this.#describe(region, input);
+    if (operation === "GetKeyRotationStatus") return this.#rotation(region, input);
     if (operation === "Encrypt") return this.#encrypt(region, input);
     if (operation === "Decrypt") return this.#decrypt(region, input);
     return operation === "ReEncrypt" ? this.#reEncrypt(region, input) : kmsError("UnknownOperationException");
@@ -139,9 +147,16 @@ export class KmsKeys {
           Origin: "AWS_KMS",
           MultiRegion: key.id.startsWith("mrk-"),
           ...(this.namesMaterial ? { CurrentKeyMaterialId: key.materials.at(-1)?.id } : {}),
+          ...key.more,
         },
       },
     };
+  }
+
+  #rotation(region: string, { KeyId }: Input): AwsReply {
+    const key = this.#find(region, KeyId);
+    if (key === undefined) return kmsError("NotFoundException");
+    return { status: 200, body: { KeyId: key.id, KeyRotationEnabled: key.rotates } };
   }
 
   #encrypt(region: string, { KeyId, Plaintext, EncryptionContext }: Input): AwsReply {

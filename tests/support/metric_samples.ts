@@ -34,6 +34,7 @@ export const status: ServiceStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
   sealedVersions: [],
 };
@@ -43,7 +44,8 @@ export function opened(options: Partial<MetricsOptions> = {}) {
   const clock = { now: 10_000, ahead: 0 };
   const lost = { audit: 0, log: 0 };
   const times = { now: () => clock.now, wall: () => clock.now + clock.ahead };
-  const countable = { apis: {}, providers: [], requests: { routes: ["secret.read"], outcomes: ["ok", "forbidden"] } };
+  const requests = { routes: ["secret.read"], outcomes: ["ok", "forbidden"] };
+  const countable = { apis: {}, providers: [], requests, traces: true };
   const metrics = createMetrics({ version: "1.2.3", clock: times, linesLost: () => lost, countable, ...options });
   return { clock, lost, metrics };
 }
@@ -153,5 +155,6 @@ export const expectations: readonly (readonly [Event, Readonly<Record<string, nu
   }],
   [{ type: "state_folder", writable: false, message: "canary" }, { "trousseau_state_folder_failures_total": 1 }],
   [{ type: "state_folder", writable: true, message: "" }, { "trousseau_state_folder_failures_total": 0 }],
+  [{ type: "spans", result: "exported", count: 3, message: "" }, { 'trousseau_spans_total{result="exported"}': 3 }],
   [{ type: "lifecycle", action: "serving", message: "" }, {}],
 ];

@@ -14,24 +14,22 @@ export const serviceUser = 64_001;
 /** A bundle in its own folder, which every user can read. */
 export class Users {
   readonly folder: string;
-  readonly #bundle: string;
+  readonly #entry: string;
 
-  private constructor(folder: string, bundle: string) {
+  private constructor(folder: string, entry: string) {
     this.folder = folder;
-    this.#bundle = bundle;
+    this.#entry = entry;
   }
 
   static async stage(): Promise<Users> {
     const folder = await Deno.makeTempDir();
     await Deno.chmod(folder, 0o755);
-    const { bundle } = await stage(folder);
-    await Deno.chmod(bundle, 0o644);
-    return new Users(folder, bundle);
+    return new Users(folder, (await stage(folder)).entry);
   }
 
   /** Starts `trousseau` with `words` as a user. It has the permission to write below `folder`. */
   start(user: number, folder: string, ...words: string[]): Process {
-    const program = [Deno.execPath(), ...runFlags(), `--allow-write=${folder}`, this.#bundle, ...words];
+    const program = [Deno.execPath(), ...runFlags(), `--allow-write=${folder}`, this.#entry, ...words];
     const become = [`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--bounding-set=-all"];
     const [command = "", ...args] = user === 0 ? program : ["setpriv", ...become, ...program];
     return new Process({

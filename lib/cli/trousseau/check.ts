@@ -18,7 +18,7 @@ import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
 import type { CheckedQuorum, CheckFindings } from "./check_findings.ts";
 import { checkJson, checkText } from "./check_report.ts";
-import { tryWrites } from "./check_writes.ts";
+import { tryWrites, type WriteFindings } from "./check_writes.ts";
 import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
@@ -26,7 +26,7 @@ import { countedKey, planKeyId } from "./key_plan.ts";
 import { json } from "../terminal.ts";
 import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
-import { type RoundTrip, roundTrip } from "./round_trip.ts";
+import { type RoundTrip, roundTrip, type RoundTripOptions } from "./round_trip.ts";
 import { report } from "../run.ts";
 import { decryptorsOf } from "../../app/decryptors.ts";
 import { keyringOwnConfig } from "../../app/keyring_store.ts";
@@ -44,7 +44,7 @@ import { wantsColour } from "../table.ts";
 /** Checks the configuration and every provider in it. */
 export async function check(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
-  const config = await readConfig(call);
+  const config = await checkedConfig(call);
   if (config instanceof KmsError) {
     if (!options.json) throw config;
     const { code, message } = config;
@@ -53,14 +53,15 @@ export async function check(call: TrousseauCall): Promise<ExitStatus> {
     json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
     return report(config, terminal.stderr, call.program);
   }
-  const findings = await find(config, call);
+  const findings = await examineConfig(config, call, { writes: await tryWrites(config), remarks: "shown" });
   const status = statusOf(findings);
   if (options.json) json(terminal.stdout, checkJson(findings, status));
   else terminal.stdout.write(checkText(findings, wantsColour(terminal.stdout, terminal.environment)));
   return status;
 }
 
-async function readConfig(call: TrousseauCall): Promise<Config | KmsError> {
+/** The configuration of the call, or the reason why it cannot be used. */
+export async function checkedConfig(call: TrousseauCall): Promise<Config | KmsError> {
   try {
     const config = await configured(call);
     // The file of a keyring: the state of its providers lies in the keyring's own folder.
@@ -71,13 +72,25 @@ async function readConfig(call: TrousseauCall): Promise<Config | KmsError> {
   }
 }
 
-async function find(config: Config, call: TrousseauCall): Promise<CheckFindings> {
+/** The parts of an examination that `trousseau doctor` replaces. */
+interface ExaminationParts {
+  /** The result of {@linkcode tryWrites}. */
+  readonly writes: WriteFindings;
+  /** Whether the KMS are asked for remarks. */
+  readonly remarks: RoundTripOptions["remarks"];
+}
+
+/** Makes a round trip through every provider, and compares the configuration with the state of this node. */
+export async function examineConfig(
+  config: Config,
+  call: TrousseauCall,
+  { writes, remarks }: ExaminationParts,
+): Promise<CheckFindings> {
   const { terminal, terminal: { signal } } = call;
   const { notify } = commandLog(call);
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const memory = await nodeMemory(config);
-  const writes = await tryWrites(config);
   const { state, sentinels, localKeys } = memory;
   const known = state instanceof KmsError ? undefined : state;
   const knownVersions = irreplaceable(config, memory);
@@ -87,6 +100,7 @@ async function find(config: Config, call: TrousseauCall): Promise<CheckFindings>
       notify,
       signal,
       last,
+      remarks,
       knownVersions: knownVersions(provider),
       counts: (live) => countedKey({ name: provider.name, kind: provider.settings.kind }, known, live),
       versions: versionsOf(provider, known, config.forgotten),

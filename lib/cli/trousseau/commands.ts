@@ -4,6 +4,7 @@
  * @module
  */
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
+import { clusterCommands } from "./cluster_commands.ts";
 import { keyringCommands } from "./keyring_commands.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
@@ -69,6 +70,46 @@ export const commands = [
     run: async (call) => (await import("./check.ts")).check(call),
   },
   {
+    name: "doctor",
+    summary: "examine this node, kube-apiserver, the keys and the other nodes, and say how to mend what is found",
+    description:
+      "Makes the round trips of check, then looks at folders, clocks, certificates, the socket and the unit of systemd; at " +
+      "kube-apiserver's flags and its EncryptionConfiguration; at what each KMS tells about the key and the login; and at " +
+      "what would be lost if a provider were gone. Each finding has the command or the edit that mends it. It reads and " +
+      "changes nothing. --snapshot or --etcd counts the objects that one provider alone could open. The exit status is 1 " +
+      "if a finding is bad, and 0 otherwise, warnings too.",
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: [
+      "config",
+      "nodes",
+      "apiserver-args",
+      "encryption-config",
+      "root",
+      "snapshot",
+      "etcd",
+      "cacert",
+      "cert",
+      "key",
+      "rate",
+      "etcd-prefix",
+      "json",
+      "junit",
+      "log-level",
+    ],
+    examples: [
+      { line: "trousseau doctor --config /etc/trousseau/trousseau.yaml", does: "on a control plane node, as root" },
+      {
+        line: "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db",
+        does: "with the other nodes, and with what a backup holds",
+      },
+      {
+        line: "trousseau doctor --root /host --junit - > doctor.xml",
+        does: "in a container with the node's files at /host, for a CI server",
+      },
+    ],
+    run: async (call) => (await import("./doctor/doctor.ts")).doctor(call),
+  },
+  {
     name: "probe",
     summary: "speak to a socket as kube-apiserver does",
     description: "Asks for the status, then encrypts and decrypts 32 random bytes over KMS v2 and over v1beta1, and " +
@@ -85,122 +126,7 @@ export const commands = [
     ],
     run: async (call) => (await import("./probe.ts")).probe(call),
   },
-  {
-    name: "verify",
-    summary: "tell with which keys the data in etcd is encrypted",
-    description:
-      "Reads a snapshot or a running etcd, and counts the objects of each resource by provider, key ID and version of " +
-      "each KMS key. It needs no key and no KMS, writes nothing and prints no value. Nothing authenticates the bytes with " +
-      "key IDs and versions: they are labels. The resources are those of the EncryptionConfiguration; " +
-      "without one, secrets and each resource with an encrypted value. The exit status is 1 if a value is not under the " +
-      "expected key ID, and 65 if the file is no intact snapshot.",
-    positionals: [],
-    options: [
-      "snapshot",
-      "etcd",
-      "cacert",
-      "cert",
-      "key",
-      "rate",
-      "etcd-prefix",
-      "encryption-config",
-      "scope",
-      "expect-key-id",
-      "socket",
-      "all-revisions",
-      "freed",
-      "list",
-      "json",
-      "log-level",
-    ],
-    examples: [
-      {
-        line: "trousseau verify --snapshot snapshot.db",
-        does: "which keys a backup needs",
-      },
-      {
-        line: "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock",
-        does: "whether everything is under the key ID that the plugin announces",
-      },
-      {
-        line: "trousseau verify --snapshot snapshot.db --all-revisions --freed --list --json",
-        does: "everything that the file holds, for a script",
-      },
-    ],
-    run: async (call) => (await import("./verify.ts")).verify(call),
-  },
-  {
-    name: "rewrite",
-    summary: "have every object in etcd encrypted with the current key",
-    description:
-      "Sends an empty patch for each object, upon which the API server writes it again under its current key if it is not. " +
-      "Only names and counts come back: answers are Tables without objects. The " +
-      "resources are those of the EncryptionConfiguration. First every API server must use the key ID that the plugin " +
-      "announces; Leases in kube-system count them. list on Secrets means reading them, so take a " +
-      "short-lived credential with the ClusterRole of deploy/policies/rewrite-clusterrole.yaml, and run it on a control " +
-      "plane node. An ended run goes on where it was. The exit status is 1 if an object was refused, and 69 if an API " +
-      "server is not ready.",
-    positionals: [],
-    options: [
-      "kubeconfig",
-      "encryption-config",
-      "scope",
-      "socket",
-      "expect-key-id",
-      "kms-version",
-      "apiservers",
-      "local-only",
-      "assume-ready",
-      "timeout",
-      "rate",
-      "state",
-      "dry-run",
-      "json",
-      "log-level",
-    ],
-    examples: [
-      {
-        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets,configmaps --dry-run",
-        does: "how many objects there are",
-      },
-      {
-        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --socket /run/trousseau/kms.sock",
-        does: "after a rotation, with one control plane node",
-      },
-      {
-        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --expect-key-id ID --local-only",
-        does: "on each of several control plane nodes, by the API server of that node",
-      },
-    ],
-    run: async (call) => (await import("./rewrite.ts")).rewrite(call),
-  },
-  {
-    name: "decrypt",
-    summary: "open objects of a snapshot of etcd, without a cluster",
-    description:
-      "Opens values of KMS v2 and v1 with any one provider of the configuration, or with the recovery key. It needs no " +
-      "API server and no state folder, and writes nothing. A word is a key of etcd, and everything below it if it ends " +
-      "with a slash. Nothing of a value is printed without --show. With --check every object is opened and every data " +
-      "key by each provider alone: the restore drill. The exit status is 1 if an object cannot be opened, and 65 if the " +
-      "file is no intact snapshot.",
-    positionals: [{ name: "KEY", optional: true, many: true }],
-    options: ["snapshot", "config", "recovery-key", "check", "show", "etcd-prefix", "json", "log-level"],
-    examples: [
-      {
-        line: "trousseau decrypt --snapshot snapshot.db --check",
-        does: "could this backup be restored, and by which KMS",
-      },
-      {
-        line: "trousseau decrypt --snapshot snapshot.db --show /registry/secrets/default/db > db.yaml",
-        does: "one Secret of a cluster that is gone",
-      },
-      {
-        line: "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/",
-        does: "whether every Secret opens with the key from the safe",
-      },
-    ],
-    run: async (call) => (await import("./decrypt.ts")).decryptSnapshot(call),
-  },
+  ...clusterCommands,
   {
     name: "conformance",
     summary: "try a KMS plugin, anybody's, and print what holds",

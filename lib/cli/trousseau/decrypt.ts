@@ -4,9 +4,9 @@
  * @module
  */
 import { OfflineDecryptor } from "../../app/offline_decryptor.ts";
-import { findValue, openWithSeeds, SnapshotOpener, whyClosed } from "../../app/snapshot_opener.ts";
+import { SnapshotOpener } from "../../app/snapshot_opener.ts";
 import { base64 } from "../../base/bytes.ts";
-import { manifestText, readStoredObject, type StoredObject } from "../../cluster/objects/stored_object.ts";
+import { manifestJson, manifestText, type StoredObject } from "../../cluster/objects/stored_object.ts";
 import { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
 import { objectsIn, type SnapshotObject } from "../../cluster/snapshot_objects.ts";
 import { UsageError } from "../command.ts";
@@ -14,34 +14,23 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { type Progress, startProgress } from "../progress.ts";
 import { table, wantsColour } from "../table.ts";
 import { json, line, printable } from "../terminal.ts";
+import { type ByteOutput, processBytes } from "./byte_output.ts";
 import { commandLog } from "./command_log.ts";
 import { configured } from "./configured.ts";
 import { drill } from "./decrypt_drill.ts";
+import { type DecryptedObject, decryptObject } from "./decrypt_object.ts";
+import { snapshotOf } from "./snapshot_option.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** An object that was opened, or the reason why not. */
-interface Decrypted {
-  readonly key: string;
-  /** `plain`, or the provider that opened its data key; `null` if none did. */
-  readonly by: string | null;
-  readonly isAuthenticated: boolean;
-  readonly object: StoredObject | undefined;
-  readonly bytes: number;
-  /** One sentence; `null` if it was opened. */
-  readonly error: string | null;
-}
-
-/** Opens objects of a snapshot, or all of them as a drill. */
-export async function decryptSnapshot(call: TrousseauCall): Promise<ExitStatus> {
-  const { options, positionals, terminal } = call;
-  const { snapshot: path, check } = options;
-  if (path === undefined) throw new UsageError("Name a file by --snapshot.", "decrypt");
-  if (check && (positionals.length > 0 || options.show)) {
-    throw new UsageError("--check opens every object and shows none.", "decrypt");
-  }
-  if (!check && positionals.length === 0) {
-    throw new UsageError("Name keys of etcd, as in /registry/secrets/default/db, or --check.", "decrypt");
-  }
+/**
+ * Opens objects of a snapshot, or all of them as a drill or into an archive.
+ *
+ * @throws {UsageError} for an archive if standard output is a terminal.
+ */
+export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
+  const { options, terminal } = call;
+  checkOptions(call, output);
+  const path = await snapshotOf(call);
   const config = await configured(call);
   using progress = startProgress(terminal, `Reading ${path}`);
   using snapshot = await SnapshotFile.open(path, {
@@ -49,15 +38,79 @@ export async function decryptSnapshot(call: TrousseauCall): Promise<ExitStatus> 
     onHashed: (bytes, of) => progress.update(`Checking the SHA-256 of ${path}: ${Math.floor(100 * bytes / of)} %`),
   });
   await using decryptor = await OfflineDecryptor.open(config, commandLog(call).notify);
-  const opener = new SnapshotOpener(decryptor, check ? "each" : "any", terminal.signal);
-  if (check) return await drill(call, { snapshot, path, opener, names: decryptor.names, progress });
-  const found = await decryptAll(call, snapshot, path, opener, progress);
-  progress[Symbol.dispose]();
+  const opener = new SnapshotOpener(decryptor, options.check ? "each" : "any", terminal.signal);
+  if (options.check) return await drill(call, { snapshot, path, opener, names: decryptor.names, progress });
+  const source: Source = { objects: objectsMeant(call, snapshot, path), path, opener, progress };
+  return options.export ? await exported(call, source, output) : await printed(call, source);
+}
+
+/** @throws {UsageError} if the words and options of the call do not go together. */
+function checkOptions({ options, positionals }: TrousseauCall, { isTerminal }: ByteOutput): void {
+  const { check, show, json } = options;
+  if (check && (positionals.length > 0 || show || options.export)) {
+    throw new UsageError("--check opens every object and shows none.", "decrypt");
+  }
+  if (options.export && (show || json)) {
+    throw new UsageError("--export writes an archive, and neither --show nor --json changes it.", "decrypt");
+  }
+  if (options.export && isTerminal) {
+    throw new UsageError("An archive goes to standard output: redirect it into a file or a pipe.", "decrypt");
+  }
+  if (!check && !options.export && positionals.length === 0) {
+    throw new UsageError("Name keys of etcd, as in /registry/secrets/default/db, or --check.", "decrypt");
+  }
+}
+
+/** The objects of a call, and the parts to open them. */
+interface Source {
+  readonly objects: Iterable<SnapshotObject>;
+  readonly path: string;
+  readonly opener: SnapshotOpener;
+  readonly progress: Progress;
+}
+
+/** The objects that the words name; without words, all. */
+function* objectsMeant(
+  { options, positionals }: TrousseauCall,
+  snapshot: SnapshotFile,
+  path: string,
+): Generator<SnapshotObject> {
+  const prefix = positionals.length > 0 ? "" : `${(options["etcd-prefix"] ?? "/registry").replace(/\/$/, "")}/`;
+  for (const object of objectsIn(snapshot, path, prefix)) {
+    if (positionals.length === 0 || positionals.some((word) => isMeant(object.key, word))) yield object;
+  }
+}
+
+async function exported(call: TrousseauCall, source: Source, output: ByteOutput): Promise<ExitStatus> {
+  const { positionals, terminal: { stderr, signal } } = call;
+  const missing = new Set(positionals);
+  // Loaded on demand, with its package for archives.
+  const { exportManifests } = await import("./decrypt_export.ts");
+  const status = await exportManifests({
+    ...source,
+    output,
+    signal,
+    async open(stored) {
+      for (const word of missing) if (isMeant(stored.key, word)) missing.delete(word);
+      return await decryptObject(stored, source.opener);
+    },
+  }, stderr);
+  reportMissing(call, source, missing);
+  return missing.size === 0 ? status : exitCodes.unmet.status;
+}
+
+async function printed(call: TrousseauCall, source: Source): Promise<ExitStatus> {
+  const found = await decryptAll(call, source);
+  source.progress[Symbol.dispose]();
   print(call, found);
-  const missing = positionals.filter((word) => !found.some(({ key }) => isMeant(key, word)));
-  for (const word of missing) line(terminal.stderr, `trousseau: ${printable(path)} has no object ${printable(word)}.`);
+  const missing = call.positionals.filter((word) => !found.some(({ key }) => isMeant(key, word)));
+  reportMissing(call, source, missing);
   const isWhole = missing.length === 0 && found.every(({ error }) => error === null);
   return isWhole ? exitCodes.ok.status : exitCodes.unmet.status;
+}
+
+function reportMissing({ terminal: { stderr } }: TrousseauCall, { path }: Source, missing: Iterable<string>): void {
+  for (const word of missing) line(stderr, `trousseau: ${printable(path)} has no object ${printable(word)}.`);
 }
 
 /** A word that ends with a slash names everything below it. */
@@ -66,47 +119,19 @@ function isMeant(key: string, word: string): boolean {
 }
 
 async function decryptAll(
-  { positionals, terminal: { signal } }: TrousseauCall,
-  snapshot: SnapshotFile,
-  path: string,
-  opener: SnapshotOpener,
-  progress: Progress,
-): Promise<readonly Decrypted[]> {
-  const found: Decrypted[] = [];
-  for (const object of objectsIn(snapshot, path, "")) {
-    if (!positionals.some((word) => isMeant(object.key, word))) continue;
-    found.push(await decryptOne(object, opener));
+  { terminal: { signal } }: TrousseauCall,
+  { objects, opener, progress }: Source,
+): Promise<readonly DecryptedObject[]> {
+  const found: DecryptedObject[] = [];
+  for (const object of objects) {
+    found.push(await decryptObject(object, opener));
     progress.update(`Opening objects: ${found.length}`);
     signal.throwIfAborted();
   }
   return found.sort((a, b) => a.key < b.key ? -1 : 1);
 }
 
-async function decryptOne(stored: SnapshotObject, opener: SnapshotOpener): Promise<Decrypted> {
-  const { key } = stored;
-  const value = findValue(stored.value);
-  if (value.by === "plain") return opened(key, "plain", value.plaintext, false);
-  if (value.by === "configuration") {
-    return failed(key, `It is under a key of the EncryptionConfiguration (${value.transformer}), which no KMS opens.`);
-  }
-  if (value.by === "unknown") return failed(key, "No version of kube-apiserver that is known wrote it.");
-  const seeds = await opener.seedsOf(value.object);
-  const done = openWithSeeds(stored, value.object, seeds);
-  if (done === undefined) return failed(key, whyClosed(seeds));
-  return opened(key, done.provider, done.plaintext, done.isAuthenticated);
-}
-
-function opened(key: string, by: string, plaintext: Uint8Array, isAuthenticated: boolean): Decrypted {
-  const object = readStoredObject(plaintext);
-  const error = object === undefined ? "It opens, and is no object of Kubernetes." : null;
-  return { key, by, isAuthenticated, object, bytes: plaintext.length, error };
-}
-
-function failed(key: string, error: string): Decrypted {
-  return { key, by: null, isAuthenticated: false, object: undefined, bytes: 0, error };
-}
-
-function print({ options, terminal }: TrousseauCall, found: readonly Decrypted[]): void {
+function print({ options, terminal }: TrousseauCall, found: readonly DecryptedObject[]): void {
   const { stdout, environment } = terminal;
   if (options.show) return show(terminal, found, options.json === true);
   if (options.json) {
@@ -126,12 +151,12 @@ function print({ options, terminal }: TrousseauCall, found: readonly Decrypted[]
 }
 
 /** Manifests as YAML documents, or one JSON array. Other kinds are protobuf in base64. */
-function show(terminal: TrousseauCall["terminal"], found: readonly Decrypted[], asJson: boolean): void {
+function show(terminal: TrousseauCall["terminal"], found: readonly DecryptedObject[], asJson: boolean): void {
   const documents = found.flatMap(({ object }) => object === undefined ? [] : [documentOf(object)]);
   for (const { key, error } of found) {
     if (error !== null) line(terminal.stderr, `trousseau: ${printable(key)}: ${printable(error)}`);
   }
-  if (asJson) return json(terminal.stdout, documents);
+  if (asJson) return line(terminal.stdout, manifestJson(documents, terminal.stdout.isTerminal ? 2 : undefined));
   for (const document of documents) terminal.stdout.write(`---\n${manifestText(document)}`);
 }
 

@@ -15,7 +15,7 @@ export const exits = {
   },
   unmet: {
     ...exitCodes.unmet,
-    meaning: "a plugin was tried, and something does not hold",
+    meaning: "a plugin, a node or data was examined, and something does not hold",
     cure: "read the rows that fail; a must is what kube-apiserver relies on",
   },
   usage: {

@@ -90,7 +90,7 @@ function descriptionOf({ description, properties }: Schema): string {
 /** A row for each field, followed by those of its subsections. */
 function fieldRows(
   { properties = {}, required = [] }: Schema,
-  deepest = 2,
+  deepest = 3,
   depth = 0,
 ): readonly (readonly [string, string])[] {
   return Object.entries(properties).flatMap(([name, field]) => {

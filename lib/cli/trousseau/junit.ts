@@ -4,6 +4,7 @@
  * @module
  */
 import type { Finding } from "../../conformance/run.ts";
+import { junitElement } from "./junit_xml.ts";
 
 /** A finding with its duration. */
 export interface TimedFinding extends Finding {
@@ -28,15 +29,15 @@ export function junitXml(findings: readonly TimedFinding[], subject: JunitSubjec
   const { skipped: _, ...totals } = counts(findings);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    element("testsuites", { name: "trousseau conformance", ...totals }, suites),
+    junitElement("testsuites", { name: "trousseau conformance", ...totals }, suites),
     "",
   ].join("\n");
 }
 
 function suite(api: string, findings: readonly TimedFinding[], { socket, startedAt }: JunitSubject): string {
   const timestamp = new Date(startedAt).toISOString().slice(0, 19);
-  const properties = element("properties", {}, [element("property", { name: "socket", value: socket }, [])]);
-  return element("testsuite", { name: `KMS ${api}`, ...counts(findings), timestamp }, [
+  const properties = junitElement("properties", {}, [junitElement("property", { name: "socket", value: socket }, [])]);
+  return junitElement("testsuite", { name: `KMS ${api}`, ...counts(findings), timestamp }, [
     properties,
     ...findings.map(testCase),
   ]);
@@ -44,13 +45,13 @@ function suite(api: string, findings: readonly TimedFinding[], { socket, started
 
 function testCase({ criterion, api, weight, result, detail, seconds }: TimedFinding): string {
   const attributes = { name: criterion, classname: `kms.${api}.${weight}`, time: seconds.toFixed(3) };
-  return element(
+  return junitElement(
     "testcase",
     attributes,
     {
       holds: [],
-      fails: [element("failure", { type: weight, message: detail }, [])],
-      untried: [element("skipped", { message: detail }, [])],
+      fails: [junitElement("failure", { type: weight, message: detail }, [])],
+      untried: [junitElement("skipped", { message: detail }, [])],
     }[result],
   );
 }
@@ -64,21 +65,4 @@ function counts(findings: readonly TimedFinding[]) {
     skipped: count("untried"),
     time: findings.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(3),
   };
-}
-
-function element(name: string, attributes: Readonly<Record<string, string>>, children: readonly string[]): string {
-  const head = `<${name}${Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`).join("")}`;
-  if (children.length === 0) return `${head}/>`;
-  const body = children.flatMap((child) => child.split("\n")).map((text) => `  ${text}`);
-  return [`${head}>`, ...body, `</${name}>`].join("\n");
-}
-
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-/** An attribute's value. A character that XML 1.0 does not permit becomes U+FFFD, and a line break becomes a space. */
-function escaped(text: string): string {
-  return text.toWellFormed()
-    .replace(/[\t\n\r]+/g, " ")
-    .replace(/[\p{Cc}\ufffe\uffff]/gu, "\ufffd")
-    .replace(/[&<>"]/g, (found) => entities[found] ?? found);
 }

@@ -18,16 +18,10 @@ import { UsageError } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { startProgress } from "../progress.ts";
 import { line } from "../terminal.ts";
+import { type ByteOutput, processBytes } from "./byte_output.ts";
 import { commandLog } from "./command_log.ts";
 import { configured } from "./configured.ts";
 import type { TrousseauCall } from "./terminal.ts";
-
-/** The standard output for bytes. */
-export interface ByteOutput {
-  readonly isTerminal: boolean;
-  /** Writes all bytes. */
-  write(bytes: Uint8Array): void;
-}
 
 /**
  * Writes a backup to standard output: from the running server, or from the store itself if there is none. Each byte is
@@ -106,13 +100,4 @@ async function* written(
     onBytes(bytes += chunk.length);
     yield chunk;
   }
-}
-
-function processBytes(): ByteOutput {
-  return {
-    isTerminal: Deno.stdout.isTerminal(),
-    write(bytes) {
-      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-    },
-  };
 }

@@ -88,8 +88,7 @@ export const options = {
     type: "string",
     value: "FILE",
     files: true,
-    summary:
-      "the cluster that is asked, by the current context; rewrite in a pod: the pod's ServiceAccount if not given",
+    summary: "the cluster, by the current context; rewrite and audit access in a pod: else the pod's ServiceAccount",
   },
   "output": {
     type: "string",
@@ -117,11 +116,28 @@ export const options = {
     type: "boolean",
     summary: "read what the original wrote; without it, that stands there as a comment",
   },
+  "baseline": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "an earlier report in JSON; what it does not have is new, and the exit status is then 1",
+  },
   "snapshot": {
     type: "string",
     value: "FILE",
     files: true,
     summary: "a file of etcdctl snapshot save, or a copy of a member's member/snap/db",
+  },
+  "newest": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "the newest file of this folder, instead of --snapshot",
+  },
+  "max-age": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --newest: fail if that file is older; 35d if not given",
   },
   "etcd": {
     type: "string",
@@ -183,7 +199,28 @@ export const options = {
     summary: "where the progress is kept; below /run, /var/run or /var/lib/trousseau",
   },
   "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
+  "nodes": {
+    type: "string",
+    value: "NODES",
+    summary: "compare with these nodes, separated by commas: addresses of telemetry, or files of status --json",
+  },
+  "apiserver-args": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "a file with kube-apiserver's arguments, as of /proc/PID/cmdline; else they are looked for on this node",
+  },
+  "root": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "where the node's file system is, for the files of kube-apiserver and systemd; / if not given",
+  },
   "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
+  "export": {
+    type: "boolean",
+    summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
+  },
   version: sharedOptions.version,
   help: sharedOptions.help,
 } as const satisfies OptionTable;

@@ -47,6 +47,8 @@ export interface RoundTripOptions {
   readonly last: "probe" | "unwrap";
   /** Versions that a new key must not replace. */
   readonly knownVersions: readonly string[] | KmsError;
+  /** Whether its KMS is asked for {@linkcode RoundTrip.remarks}; it is if left out. */
+  readonly remarks?: "shown" | "left out" | undefined;
   /** The key that counts on this node after the provider has reported one: a plugin wraps under it. */
   readonly counts: (live: KeyState) => KeyState;
   /** Versions with which this node has sealed data, for the remarks. */
@@ -116,15 +118,16 @@ export async function roundTrip(
   }
   await using _closing = provider;
   let key: KeyState | undefined;
+  const asks = options.remarks !== "left out";
   let remarks: readonly string[] = [];
   await trip.attempt(async () => {
     const probed = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
       // A login without the permission to wrap, or with a disabled key, may still be permitted to read which versions
       // can decrypt.
-      if (isRefusal(thrown)) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
+      if (isRefusal(thrown) && asks) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
       throw thrown;
     });
-    remarks = await remarksOf(provider, options.versions, options.signal);
+    if (asks) remarks = await remarksOf(provider, options.versions, options.signal);
     if (options.last !== "unwrap") return;
     const at = options.counts(probed);
     if (at.version !== probed.version) remarks = [olderVersionRemark(probed, at), ...remarks];

@@ -53,6 +53,11 @@ const sealedVersion = z.looseObject({
 });
 
 const document = z.looseObject({
+  version: z.optional(text),
+  configuration: z.optional(z.nullable(text)),
+  time: z.optional(z.nullable(text)),
+  ready: z.optional(z.boolean()),
+  reason: z.optional(text),
   socket: z.optional(text),
   keyId: z.optional(z.nullable(text)),
   provisional: z.boolean(),
@@ -88,10 +93,16 @@ export type StatusDocument = z.infer<typeof document>;
  * Requests the status; `undefined` if there is no response, or if another program responds.
  *
  * It uses the HTTP client of the providers: `fetch` would use a proxy from the environment.
+ *
+ * @param tls required for an address that begins with `https:`.
  */
-export async function fetchStatus(origin: string, signal: AbortSignal): Promise<StatusDocument | undefined> {
+export async function fetchStatus(
+  origin: string,
+  signal: AbortSignal,
+  tls: TlsMaterial = noTls,
+): Promise<StatusDocument | undefined> {
   using limit = deadline(patience, signal);
-  using endpoint = new HttpsEndpoint("Trousseau", origin, noTls);
+  using endpoint = new HttpsEndpoint("Trousseau", origin, tls);
   try {
     const request = { method: "GET", path: "/status", headers: { accept: "application/json" }, once: true } as const;
     const { status, bytes } = await endpoint.ask(request, { signal: limit.signal, action: "ask for the status" });

@@ -33,12 +33,12 @@ const defaultRate = 5_000;
 /** Counts the objects of a snapshot or of a running etcd by their keys. */
 export async function verify(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
-  const keys = new StoredKeys(prefixOf(options["etcd-prefix"]), builtInResources());
+  const keys = new StoredKeys(etcdPrefixOf(options["etcd-prefix"]), builtInResources());
   const expected = await expectedKeyId(call);
   const scope = await scopeOf(call);
   const usage = new EncryptionUsage(options.list === true);
   using progress = startProgress(terminal, "Reading the objects");
-  const source = await scanned(call, usage, keys, progress);
+  const source = await scanSource(call, usage, keys, progress);
   const { rows, guessed } = rowsOf(scope, usage);
   const verification: Verification = { ...source, scope, guessed, rows, expected, allRows: usage.rows() };
   progress[Symbol.dispose]();
@@ -51,7 +51,8 @@ function isExpected({ keyId, objects }: UsageRow, expected: string | undefined):
   return expected === undefined || objects === 0 || keyId === expected;
 }
 
-function prefixOf(text = "/registry"): string {
+/** The prefix of `--etcd-prefix`. @throws {UsageError} */
+export function etcdPrefixOf(text = "/registry"): string {
   if (/^\/[^\s]*[^\s/]$/.test(text)) return text;
   throw new UsageError("--etcd-prefix begins with a slash, as in /registry.", "verify");
 }
@@ -70,9 +71,15 @@ async function expectedKeyId({ options, terminal }: TrousseauCall): Promise<stri
   );
 }
 
+/** Where the objects were read, and how far. */
 type Source = Pick<Verification, "source" | "checksum" | "freed"> & Scanned;
 
-async function scanned(
+/**
+ * Counts the objects of `--snapshot`, or of a running etcd.
+ *
+ * @throws {SnapshotError | KmsError | UsageError} if they cannot be read.
+ */
+export async function scanSource(
   call: TrousseauCall,
   usage: EncryptionUsage,
   keys: StoredKeys,

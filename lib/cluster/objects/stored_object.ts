@@ -1,7 +1,7 @@
 /**
  * Opened objects of Kubernetes: JSON, or protobuf in the envelope `runtime.Unknown` behind `k8s` and a zero byte.
  *
- * Secrets and ConfigMaps are decoded. Every other kind stays protobuf, since its schema would have to be kept in step
+ * Secrets, ConfigMaps and Namespaces are decoded. Every other kind stays protobuf, since its schema would have to be kept in step
  * with Kubernetes. Source: `generated.proto` of `k8s.io/api` and `k8s.io/apimachinery` 0.36.
  *
  * @module
@@ -14,7 +14,7 @@ import { lastField, mapEntry, type WireField, wireFields } from "../wire_fields.
 export interface StoredObject {
   readonly apiVersion: string;
   readonly kind: string;
-  /** The manifest, for JSON, Secrets and ConfigMaps. */
+  /** The manifest, for JSON, Secrets, ConfigMaps and Namespaces. An integer above 2^53 is a `bigint`. */
   readonly manifest?: Readonly<Record<string, unknown>>;
   /** The object's own message, for every other kind. */
   readonly protobuf?: Uint8Array;
@@ -63,6 +63,17 @@ export function manifestText(manifest: Readonly<Record<string, unknown>>): strin
   });
 }
 
+/** Manifests as JSON, in one line, or indented. */
+export function manifestJson(value: unknown, indent?: number): string {
+  const exact = (_name: string, field: unknown) => typeof field === "bigint" ? rawJson(field) : field;
+  return JSON.stringify(value, exact, indent);
+}
+
+/** A number that `JSON.stringify` writes as it is. TypeScript's library lacks `JSON.rawJSON` of ECMAScript 2026. */
+function rawJson(value: bigint): unknown {
+  return (JSON as typeof JSON & { rawJSON(text: string): unknown }).rawJSON(`${value}`);
+}
+
 function jsonObject(bytes: Uint8Array): StoredObject | undefined {
   const text = exactText(bytes);
   const manifest = text === undefined ? undefined : parsed(text);
@@ -74,10 +85,17 @@ function jsonObject(bytes: Uint8Array): StoredObject | undefined {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, exactInteger);
   } catch {
     return undefined;
   }
+}
+
+/** Integers of Kubernetes have 64 bits. A fraction is rounded as Go rounds it. */
+function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  const source = context?.source ?? "";
+  return /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
 type Fields = readonly WireField[];
@@ -95,6 +113,8 @@ const decoders = {
     ...nonEmpty("binaryData", mapIn(fields, 3, base64)),
     ...flagIn("immutable", fields, 4),
   }),
+  // The API server sets the finalizers of `spec` and the phase of `status`.
+  Namespace: (fields: Fields) => ({ metadata: metadataIn(fields) }),
 } as const satisfies Record<string, (fields: Fields) => Readonly<Record<string, unknown>>>;
 
 type DecodedKind = keyof typeof decoders;

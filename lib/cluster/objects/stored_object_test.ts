@@ -1,9 +1,9 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import * as fc from "fast-check";
 import protobuf from "protobufjs";
 import { parse } from "yaml";
 import { concat, utf8 } from "../../base/bytes.ts";
-import { manifestText, readStoredObject } from "./stored_object.ts";
+import { manifestJson, manifestText, readStoredObject } from "./stored_object.ts";
 
 /** `runtime.Unknown` behind its magic. */
 function unknown(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array {
@@ -64,6 +64,21 @@ Deno.test("readStoredObject() reads JSON as it is, and leaves other kinds as pro
   });
   const pod = readStoredObject(unknown("v1", "Pod", utf8("x")));
   deepEqual([pod?.kind, pod?.manifest, pod && [...pod.protobuf ?? []]], ["Pod", undefined, [...utf8("x")]]);
+});
+
+Deno.test("readStoredObject() decodes the metadata of Namespaces", () => {
+  const namespace = protobuf.Writer.create();
+  metadata(namespace);
+  const { metadata: found } = readStoredObject(unknown("v1", "Namespace", namespace.finish()))?.manifest ?? {};
+  deepEqual((found as { readonly labels: unknown }).labels, { app: "x" });
+});
+
+Deno.test("readStoredObject() keeps every digit of an integer, in YAML and in JSON", () => {
+  const text =
+    '{"apiVersion":"e.io/v1","kind":"Widget","spec":{"a":9223372036854775807,"b":-9007199254740993,"c":1.5}}';
+  const manifest = readStoredObject(utf8(text))?.manifest ?? {};
+  equal(manifestJson(manifest), text);
+  match(manifestText(manifest), /"?a"?: 9223372036854775807\n.*b"?: -9007199254740993\n.*c"?: 1\.5\n/);
 });
 
 Deno.test("readStoredObject() is total", () => {

@@ -16,6 +16,8 @@ export interface KmsEntry {
   readonly name: string;
   readonly endpoint: string;
   readonly apiVersion: "v1" | "v2";
+  /** A duration in Go's syntax; absent if the file has none. */
+  readonly timeout?: string;
 }
 
 /** One item of `resources`. */

@@ -36,8 +36,8 @@ Deno.test("readEncryptionFile() reads every kind of provider, in YAML and JSON",
   const { entries } = readEncryptionFile("EC.json", text);
   deepEqual(entries.map((one) => one.resources), [["secrets"], ["*.*"]]);
   deepEqual(entries[0]?.providers, [
-    { kind: "kms", name: "old", endpoint: kms.endpoint, apiVersion: "v2" },
-    { kind: "kms", name: "older", endpoint: kms.endpoint, apiVersion: "v1" },
+    { kind: "kms", name: "old", endpoint: kms.endpoint, apiVersion: "v2", timeout: "3s" },
+    { kind: "kms", name: "older", endpoint: kms.endpoint, apiVersion: "v1", timeout: "3s" },
     { kind: "aescbc", keys: 1 },
     { kind: "aesgcm", keys: 1 },
     { kind: "secretbox", keys: 1 },

@@ -115,9 +115,9 @@ export class Walker {
     }
     this.#kmsName(name, apiVersion, [...path, "name"]);
     this.#endpoint(endpoint, [...path, "endpoint"]);
-    this.#timeout(fields.timeout, [...path, "timeout"]);
+    const timeout = this.#timeout(fields.timeout, [...path, "timeout"]);
     this.#cacheSize(fields.cachesize, apiVersion, [...path, "cachesize"]);
-    return [{ kind: "kms", name, endpoint, apiVersion }];
+    return [{ kind: "kms", name, endpoint, apiVersion, ...(timeout === undefined ? {} : { timeout }) }];
   }
 
   #endpoint(endpoint: string, path: FieldPath): void {
@@ -139,11 +139,12 @@ export class Walker {
     this.#kmsNames.add(name);
   }
 
-  #timeout(value: unknown, path: FieldPath): void {
-    if (value === undefined) return;
+  #timeout(value: unknown, path: FieldPath): string | undefined {
+    if (value === undefined) return undefined;
     const text = this.#text(value, path);
-    if (text === undefined || (goDuration.test(text) && /[1-9]/.test(text))) return;
+    if (text === undefined || (goDuration.test(text) && /[1-9]/.test(text))) return text;
     this.#problems.at(path, "must be a duration above zero, as in 3s");
+    return undefined;
   }
 
   #cacheSize(value: unknown, apiVersion: "v1" | "v2", path: FieldPath): void {

@@ -31,6 +31,8 @@ export interface RpcCall {
   left?(): number;
   /** The name of the call in logs: the client's uid made safe to print, or a new UUID if the client sent none. */
   readonly uid: string;
+  /** The header `traceparent`; `undefined` also on a server that records no traces. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The part of a stream that reports its closing. */
@@ -41,6 +43,7 @@ export interface Sent {
   /** The header `grpc-timeout`. */
   readonly timeout?: string | undefined;
   readonly uid?: unknown;
+  readonly traceparent?: string | undefined;
 }
 
 /** The timers and the default deadline of all calls of a server. */
@@ -86,6 +89,10 @@ export class StreamCall implements RpcCall, Disposable {
 
   get uid(): string {
     return this.#uid ??= printableUid(this.#sent.uid) || randomUUID();
+  }
+
+  get traceparent(): string | undefined {
+    return this.#sent.traceparent;
   }
 
   [Symbol.dispose](): void {

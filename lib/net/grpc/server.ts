@@ -19,8 +19,13 @@ export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
 /** One handler for each RPC of a service. */
 export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]> };
 
+/** Does the work of a call, for instance inside a span. It must return what the work returns. */
+export type AroundCall = <Answer>(path: string, call: RpcCall, work: () => Answer) => Answer;
+
 /** Callbacks for events that reach no handler. */
 export interface Listeners {
+  /** Wraps each call, refused ones too; left out if calls are not traced. */
+  readonly around?: AroundCall | undefined;
   readonly unreadable?: Unreadable | undefined;
   /** Called with an internal error that closed a connection. */
   readonly broken?: ((thrown: unknown) => void) | undefined;
@@ -68,11 +73,12 @@ export function routesOf<Rpcs>(contract: ServiceContract<Rpcs>, handlers: Handle
 export function rpcServer(
   routes: readonly Route[],
   deadlineMs: number,
-  { unreadable = () => {}, broken = () => {} }: Listeners = {},
+  { around, unreadable = () => {}, broken = () => {} }: Listeners = {},
 ): RpcServer {
-  const byPath = new Map(routes.map((route) => [route.path, route]));
+  const byPath = new Map(routes.map((route) => [route.path, around === undefined ? route : traced(route, around)]));
   const context = {
-    unreadable,
+    traced: around !== undefined,
+    unreadable: around === undefined ? unreadable : tracedUnreadable(unreadable, around),
     deadlineMs,
     after: coalescedTimers(afterTimeout, deadlineTickMs, () => systemClock.now()),
   };
@@ -97,4 +103,13 @@ export function rpcServer(
       await Promise.all([...listeners].map((listener) => listener.close(ms)));
     },
   };
+}
+
+function traced(route: Route, around: AroundCall): Route {
+  const { path, handler } = route;
+  return { ...route, handler: (request, call) => around(path, call, () => handler(request, call)) };
+}
+
+function tracedUnreadable(unreadable: Unreadable, around: AroundCall): Unreadable {
+  return (path, error, call) => around(path, call, () => unreadable(path, error, call));
 }

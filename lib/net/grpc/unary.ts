@@ -35,6 +35,8 @@ export type Unreadable = (path: string, error: KmsError, call: RpcCall) => void;
 
 /** The context of all calls of a server. */
 export interface CallContext extends CallTimes {
+  /** Whether calls are traced: then the header `traceparent` is read. */
+  readonly traced: boolean;
   readonly unreadable: Unreadable;
 }
 
@@ -70,6 +72,7 @@ export function serveUnary(
 class UnaryCall implements StreamReceiver {
   readonly #stream: ServerStream;
   readonly #timeout: string | undefined;
+  readonly #traceparent: string | undefined;
   readonly #route: Route;
   readonly #context: CallContext;
   readonly #reader: GrpcMessageReader;
@@ -78,6 +81,7 @@ class UnaryCall implements StreamReceiver {
     this.#stream = stream;
     // The headers are not kept, because an incomplete request can stay open for long.
     this.#timeout = headers.get("grpc-timeout");
+    this.#traceparent = context.traced ? headers.get("traceparent") : undefined;
     this.#route = route;
     this.#context = context;
     this.#reader = new GrpcMessageReader(headers.get("grpc-encoding"));
@@ -106,7 +110,8 @@ class UnaryCall implements StreamReceiver {
   }
 
   #begun(uid?: unknown): StreamCall {
-    return new StreamCall(this.#stream, { timeout: this.#timeout, uid }, this.#context);
+    const sent = { timeout: this.#timeout, uid, traceparent: this.#traceparent };
+    return new StreamCall(this.#stream, sent, this.#context);
   }
 
   /** A synchronous answer is sent without a promise, which keeps Status and Encrypt fast. */

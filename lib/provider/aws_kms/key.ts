@@ -8,6 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
 import type { RemoteKey } from "../concurrency_limit.ts";
+import type { KeyExamination } from "../key_findings.ts";
 import { type ForeignCiphertext, type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { isMultiRegion, lineageOf, parseKmsArn } from "./arn.ts";
 import { decrypt, describe, encrypt, type EncryptionContext, reEncrypt } from "./operations.ts";
@@ -120,6 +121,11 @@ export class KmsKey implements RemoteKey {
     const arn = configuredArn(this.#settings) ?? (this.#known ?? await this.#describe(call)).arn;
     this.#checkSize(ciphertext, call);
     return (await decrypt(this.#session, arn, ciphertext, context, call)).plaintext;
+  }
+
+  async examine(_versions: readonly string[], call: HttpCall): Promise<KeyExamination> {
+    const { examineAwsKey } = await import("./examination.ts");
+    return await examineAwsKey(this.#settings, this.#session, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

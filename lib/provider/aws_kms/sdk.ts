@@ -85,7 +85,12 @@ export class SdkTransport {
    * five minutes, so that a new client begins with the offset of its predecessor.
    */
   get clockOffset(): number {
-    return this.#serverAhead === undefined ? 0 : this.#serverAhead + systemClock.now() - systemClock.wall();
+    return this.clockAheadMs ?? 0;
+  }
+
+  /** The same; `undefined` if it is unknown. */
+  get clockAheadMs(): number | undefined {
+    return this.#serverAhead === undefined ? undefined : this.#serverAhead + systemClock.now() - systemClock.wall();
   }
 
   /** Required by the SDK's transport interface; nothing is configured through it. */

@@ -18,7 +18,7 @@ import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts"
 import type { AwsKmsSettings } from "./settings.ts";
 
 /** The operations that are used. */
-export type KmsOperation = "DescribeKey" | "Encrypt" | "Decrypt" | "ReEncrypt";
+export type KmsOperation = "DescribeKey" | "Encrypt" | "Decrypt" | "ReEncrypt" | "GetKeyRotationStatus";
 
 /** Sends one command. */
 export type Send<Out> = (client: KMSClient, options: SdkCall) => Promise<Out>;
@@ -75,6 +75,11 @@ export class AwsKmsSession implements AsyncDisposable {
     const outcome = await this.#tokens.request(operation, (token) => this.#send(send, token, call), verdictOf, call);
     if ("out" in outcome) return outcome.out;
     throw refusal(outcome.failure, call.action);
+  }
+
+  /** Milliseconds by which AWS's clock is ahead of this machine's; `undefined` before its first answer. */
+  get clockAheadMs(): number | undefined {
+    return this.#transport.clockAheadMs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@
 import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { limitConcurrency, type RemoteKey } from "../concurrency_limit.ts";
+import type { KeyExamination } from "../key_findings.ts";
 import type { ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { type Algorithm, isRsaSize, unwrapAlgorithms } from "./algorithms.ts";
 import { KeyVaultKey } from "./key.ts";
@@ -35,9 +36,11 @@ class AzureKey implements RemoteKey {
   readonly #vault: KeyVault;
   readonly #key: KeyVaultKey;
   readonly #old: readonly OldAlgorithm[];
+  readonly #settings: AzureKeyVaultSettings;
 
   constructor(settings: AzureKeyVaultSettings, vault: KeyVault) {
     this.#vault = vault;
+    this.#settings = settings;
     this.#key = new KeyVaultKey(vault, settings);
     this.#old = settings.unwrapAlgorithms;
   }
@@ -88,6 +91,12 @@ class AzureKey implements RemoteKey {
 
   remarks(versions: readonly string[], call: HttpCall): Promise<readonly string[]> {
     return this.#key.remarks(versions, call);
+  }
+
+  async examine(names: readonly string[], call: HttpCall): Promise<KeyExamination> {
+    const { examineKeyVaultKey } = await import("./examination.ts");
+    const versions = names.map((name) => this.#key.versionOf(name)).filter((version) => version !== undefined);
+    return await examineKeyVaultKey(this.#settings, this.#vault, versions, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
 import type { RemoteKey } from "../concurrency_limit.ts";
+import type { KeyExamination } from "../key_findings.ts";
 import { type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { answeredVersion, versionName, versionOf } from "./names.ts";
 import { decrypt, encrypt } from "./operations.ts";
@@ -35,13 +36,15 @@ const decryptEvery = 10;
  */
 export class GcpKey implements RemoteKey {
   readonly #session: GcpKmsSession;
+  readonly #name: string;
   readonly #key: string;
   readonly #context: string;
   #newest: number | undefined;
   #probes = 0;
 
-  constructor(session: GcpKmsSession, { key, context }: GcpKmsSettings) {
+  constructor(session: GcpKmsSession, { name, key, context }: GcpKmsSettings) {
     this.#session = session;
+    this.#name = name;
     this.#key = key;
     this.#context = context;
   }
@@ -84,6 +87,11 @@ export class GcpKey implements RemoteKey {
     const dek = await decrypt(this.#session, this.#key, ciphertext, this.#bound(version), call);
     if (dek.length <= providerLimits.dek) return dek;
     throw new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
+  }
+
+  async examine(versions: readonly string[], call: HttpCall): Promise<KeyExamination> {
+    const { examineGcpKey } = await import("./examination.ts");
+    return await examineGcpKey({ name: this.#name, key: this.#key }, this.#session, versions, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

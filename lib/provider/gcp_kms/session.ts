@@ -58,17 +58,31 @@ export class GcpKmsSession implements AsyncDisposable {
     );
   }
 
+  /** The same for a GET request. The path can contain a query. */
+  read(path: string, call: HttpCall): Promise<HttpAnswer> {
+    return this.#tokens.request(
+      path,
+      (token) => this.#client.ask(this.#server, { method: "GET", path, headers: this.#headers(token) }, call),
+      ({ status }) => verdictOf(status, 401),
+      call,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tokens[Symbol.asyncDispose]();
     this.#client[Symbol.dispose]();
   }
 
   #send(path: string, body: unknown, token: Secret, call: HttpCall): Promise<HttpAnswer> {
-    const headers: Record<string, string> = {
+    const headers = this.#headers(token);
+    return this.#client.ask(this.#server, { method: "POST", path, headers, body: jsonRequest(body) }, call);
+  }
+
+  #headers(token: Secret): Record<string, string> {
+    return {
       accept: "application/json",
       authorization: `Bearer ${token.reveal()}`,
       ...(this.#quotaProject === undefined ? {} : { "x-goog-user-project": this.#quotaProject }),
     };
-    return this.#client.ask(this.#server, { method: "POST", path, headers, body: jsonRequest(body) }, call);
   }
 }

@@ -32,6 +32,8 @@ export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
   readonly request?: RequestSummary | undefined;
   /** The target of a redirect. */
   readonly redirect?: Redirect | undefined;
+  /** The Date header. */
+  readonly date?: string | undefined;
 }
 
 /** The parts of a request that messages name. */
@@ -65,7 +67,8 @@ export function vaultAnswer(
 ): VaultAnswer {
   const origin = status >= 300 && status < 400 ? redirectOrigin(headers.location) : undefined;
   const redirect = origin === undefined ? undefined : { origin, configured: origins.includes(origin) };
-  return { status, body, retryAfterMs, namespace, request: { method, path, hasToken: token !== undefined }, redirect };
+  const request = { method, path, hasToken: token !== undefined };
+  return { status, body, retryAfterMs, namespace, request, redirect, date: headers.date };
 }
 
 /** Scheme, host and port of a redirect; `undefined` if it has none, or one that is not safe to print. */

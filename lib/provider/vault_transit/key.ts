@@ -182,7 +182,7 @@ function keyInfo(data: unknown, action: string): KeyInfo {
   }
   const createdAt = new Map<number, number>();
   for (const [number, entry] of Object.entries(keys ?? {})) {
-    const seconds = creation(entry);
+    const seconds = creationSeconds(entry);
     if (!/^[1-9]\d{0,8}$/.test(number) || seconds === undefined) {
       throw unacceptable(action, "Vault's answer has a key version that Trousseau cannot read");
     }
@@ -197,10 +197,10 @@ function isSoftDeleted(data: unknown): boolean {
 }
 
 /**
- * Creation time in seconds since the epoch. The entry of a symmetric key is a number of seconds, that of an asymmetric
+ * Creation time in seconds since the epoch; `undefined` for a malformed entry. The entry of a symmetric key is a number of seconds, that of an asymmetric
  * key an object with a date.
  */
-function creation(entry: unknown): number | undefined {
+export function creationSeconds(entry: unknown): number | undefined {
   const seconds = typeof entry === "number"
     ? entry
     : Math.floor(Date.parse(String(field(entry, "creation_time"))) / 1000);

@@ -7,6 +7,7 @@ import { base64, fromBase64, utf8 } from "../../base/bytes.ts";
 import { systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Batcher } from "../batching.ts";
+import type { KeyExamination } from "../key_findings.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
 import { field } from "../../net/https/fields.ts";
@@ -59,6 +60,7 @@ class VaultTransit implements Provider {
   /** `undefined` if an agent logs in. */
   readonly #authenticator: VaultAuthenticator | undefined;
   readonly #key: TransitKey;
+  readonly #settings: VaultTransitSettings;
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
 
@@ -66,6 +68,7 @@ class VaultTransit implements Provider {
     const { notify, reloads, stateFolder, clock = systemClock } = context;
     const { name: provider, auth, addresses, namespace = "" } = settings;
     this.name = provider;
+    this.#settings = settings;
     this.#client = client;
     const refused = new RefusedLogins({
       provider,
@@ -138,6 +141,13 @@ class VaultTransit implements Provider {
     const action = `look at the key of provider "${this.name}"`;
     const ofKey = await this.#key.remarks(versions, { signal, action });
     return [...this.#authenticator?.remarks?.() ?? [], ...ofKey];
+  }
+
+  async examine(versions: readonly string[], { signal }: CallOptions): Promise<KeyExamination> {
+    const { examineTransitKey } = await import("./examination.ts");
+    const call = { signal, action: `examine the key of provider "${this.name}"` };
+    const found = await examineTransitKey(this.#settings, this.#session, versions, call);
+    return { ...found, remarks: this.#authenticator?.remarks?.() ?? [] };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

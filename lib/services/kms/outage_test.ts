@@ -17,6 +17,7 @@ const base: ServiceStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
   sealedVersions: [],
 };
@@ -77,6 +78,7 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   retired: fc.constant([]),
   wrapOnly: fc.constant([]),
   recoveryKeyLoaded: fc.boolean(),
+  graceOnOutageMs: fc.nat(),
   canEncrypt: fc.boolean(),
   dataKeyMadeAt: fc.constant(wellStatus.dataKeyMadeAt),
   stateFolder: fc.constant(wellStatus.stateFolder),

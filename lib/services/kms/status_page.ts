@@ -26,17 +26,20 @@ import { keyIdHash, kmsGauges } from "./status_metrics.ts";
  *
  * @param peek reads the status without counting as a Status call.
  * @param readiness see {@linkcode pluginReadiness}.
+ * @param configuration hash of the configuration, by which nodes are compared; `undefined` for the embedded default.
  * @param clock the system clock if left out.
  */
 export function kmsPages(
   peek: () => ServiceStatus,
   readiness: (status: ServiceStatus) => Readiness,
+  configuration?: string,
   clock: Pick<Times, "wall"> = systemClock,
 ): ServicePages {
   return {
     page(telemetry) {
       const status = peek();
-      return statusPage(status, readiness(status), telemetry);
+      const node = { configuration: configuration ?? null, time: jsonTime(clock.wall()) };
+      return statusPage(status, readiness(status), telemetry, node);
     },
     gauges: () => kmsGauges(peek(), clock.wall()),
   };
@@ -65,10 +68,16 @@ export function withKeys(status: Pick<ServiceStatus, "keyId" | "message" | "canE
   return { ready: false, message: "No data key is ready: an Encrypt would be refused." };
 }
 
-function statusPage(status: ServiceStatus, readiness: Readiness, telemetry: string): StatusPage {
+/** The parts of the document by which nodes are compared. */
+interface NodeDocument {
+  readonly configuration: string | null;
+  readonly time: string | null;
+}
+
+function statusPage(status: ServiceStatus, readiness: Readiness, telemetry: string, node: NodeDocument): StatusPage {
   return {
     ready: readiness.ready,
-    document: () => statusDocument(status, readiness, telemetry),
+    document: () => ({ ...node, ...statusDocument(status, readiness, telemetry) }),
     text: () => statusText(status, readiness, telemetry),
   };
 }

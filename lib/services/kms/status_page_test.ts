@@ -32,3 +32,11 @@ Deno.test("kmsPages() stays ready with fewer refusals, and reports them", () => 
   assert.equal(page.ready, true);
   assert.match(page.text(), /^ready\n[^]*\nrefused Decrypts: 3 envelopes in the last 5 minutes, /);
 });
+
+Deno.test("kmsPages() tells the hash of the configuration and the time, by which nodes are compared", () => {
+  const pages = kmsPages(() => failing, pluginReadiness(600_000), "0011223344556677", { wall: () => 0 });
+  const { configuration, time } = Object(pages.page("").document());
+  assert.deepEqual([configuration, time], ["0011223344556677", "1970-01-01T00:00:00.000Z"]);
+  const embedded = Object(kmsPages(() => failing, pluginReadiness(600_000)).page("").document());
+  assert.equal(embedded.configuration, null);
+});

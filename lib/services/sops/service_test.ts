@@ -296,7 +296,17 @@ Deno.test("peek() has no key ID and no ready data key, and lists no wrapping pro
   const status = node.service.peek();
   assert.deepEqual(
     Object.keys(status).sort(),
-    ["canEncrypt", "decrypts", "needed", "providers", "quorum", "recoveryKeyLoaded", "retired", "wrapOnly"],
+    [
+      "canEncrypt",
+      "decrypts",
+      "graceOnOutageMs",
+      "needed",
+      "providers",
+      "quorum",
+      "recoveryKeyLoaded",
+      "retired",
+      "wrapOnly",
+    ],
   );
   const shown = (list: typeof status.providers) => list.map(({ name, health }) => `${name} ${health}`);
   assert.deepEqual([shown(status.providers), shown(status.retired)], [["a well", "b well"], ["old unknown"]]);

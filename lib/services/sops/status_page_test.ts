@@ -22,6 +22,7 @@ const status: SopsStatus = {
   retired: [],
   wrapOnly: [],
   recoveryKeyLoaded: false,
+  graceOnOutageMs: 86_400_000,
   canEncrypt: true,
 };
 

@@ -83,16 +83,16 @@ export class Node implements AsyncDisposable {
   }
 
   /** The complete configuration: the given part, and the paths of this node. */
-  config(given: PluginConfig, port = freePort()): unknown {
+  config({ traces, ...given }: PluginConfig, port = freePort()): unknown {
     return {
       socket: { path: this.socket },
       state: join(this.folder, "state"),
-      telemetry: { listen: `127.0.0.1:${port}`, log: { level: "info", format: "text" }, audit: "off" },
+      telemetry: { listen: `127.0.0.1:${port}`, log: { level: "info", format: "text" }, audit: "off", traces },
       ...given,
     };
   }
 
-  // It runs in an empty folder with an empty cache of Deno, so that its one file must contain everything.
+  // It runs in an empty folder with an empty cache of Deno, so that its modules must contain everything.
   #exec(args: readonly string[]): Omit<ProcessOptions, "name"> {
     const env = { DENO: Deno.execPath(), DENO_DIR: join(this.#empty, ".deno"), NO_COLOR: "1" };
     return { command: this.#program, args, cwd: this.#empty, env };
@@ -111,6 +111,8 @@ export interface PluginConfig {
   readonly kms?: unknown;
   readonly readForeign?: unknown;
   readonly drain?: string;
+  /** `telemetry.traces` */
+  readonly traces?: unknown;
 }
 
 /** A running plugin. */

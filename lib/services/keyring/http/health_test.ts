@@ -24,7 +24,16 @@ function status(
   quorum: KekGroupStatus["quorum"] = { state: "held" },
 ): KekGroupStatus {
   const decrypts = { windowMs: 0, refused: [], lastOpenedAt: undefined, failing: false };
-  return { providers, retired: [], wrapOnly: [], quorum, needed: 1, decrypts, recoveryKeyLoaded: false };
+  return {
+    providers,
+    retired: [],
+    wrapOnly: [],
+    quorum,
+    needed: 1,
+    decrypts,
+    recoveryKeyLoaded: false,
+    graceOnOutageMs: 0,
+  };
 }
 
 Deno.test("kmsHealth() has a part for each provider, and fails when no provider is well", () => {

@@ -139,7 +139,7 @@ Deno.test("a listener ends connections that are silent, that send half a head or
       "",
     );
     match(await raw(path, `GET / HTTP/1.1\r\nHost: x\r\nX: ${"a".repeat(20_000)}\r\n\r\n`), /^$|431/);
-    ok(performance.now() - startedAt < 5_000);
+    ok(performance.now() - startedAt < 4 * 5_000);
     await exchange(httpRequest, { socketPath: path });
   });
 });

@@ -1,11 +1,12 @@
 /**
- * The alerts ask for metrics and labels that the program exports, and each of them leads to a place in the documents.
+ * The rules ask for metrics and labels that the program exports, and each of them leads to a place in the documents.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { z } from "zod";
+import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
 import { kmsOperations } from "../../lib/services/kms/rpc_event.ts";
 import type { ServiceStatus } from "../../lib/services/kms/status.ts";
@@ -23,23 +24,37 @@ const rule = z.strictObject({
   labels: z.strictObject({ severity: z.enum(["critical", "warning"]) }),
   annotations: z.strictObject({
     summary: z.string(),
-    description: z.string().optional(),
+    cause: z.string().regex(/\.$/),
+    command: z.string(),
     runbook: z.string(),
   }),
 });
 const file = z.strictObject({
   groups: z.array(z.strictObject({ name: z.string(), rules: z.array(rule) })),
 });
-const { groups } = file.parse(parse(await read("deploy/prometheus/alerts.yaml")));
-const [ours, kubeApiserver, ...others] = groups;
+const { groups } = file.parse(parse(await read("deploy/prometheus/rules.yaml")));
+const cases = z.object({
+  tests: z.array(z.object({
+    name: z.string(),
+    promql_expr_test: z.array(z.object({ exp_samples: z.array(z.object({ labels: z.string() })) })),
+  })),
+});
+const [ours, ...about] = groups;
 const rules = groups.flatMap(({ rules }) => rules);
 
 /** Labels and functions of Prometheus itself. */
 const targetLabels = ["job", "instance"];
-const words = new Set(["by", "on", "and", "unless", "or"]);
+const words = new Set(["by", "on", "and", "unless", "or", "offset", "group_left", "topk"]);
 
-/** Metrics of kube-apiserver 1.36, each with its labels. */
-const kubeApiserverMetrics: Readonly<Record<string, readonly string[]>> = {
+/** Metrics of kube-apiserver 1.36 and of node_exporter 1.5, each with its labels. */
+const otherMetrics: Readonly<Record<string, readonly string[]>> = {
+  node_systemd_unit_state: ["name", "state", "type"],
+  node_systemd_timer_last_trigger_seconds: ["name"],
+  apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds: [
+    "provider_name",
+    "key_id_hash",
+    "apiserver_id_hash",
+  ],
   apiserver_encryption_config_controller_automatic_reloads_total: ["status", "apiserver_id_hash"],
   apiserver_envelope_encryption_invalid_key_id_from_status_total: ["provider_name", "error"],
 };
@@ -87,6 +102,7 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
     },
   });
   metrics.observe({ type: "token_lifetime", provider: "vault", expiresAt: 20_000 });
+  metrics.observe({ type: "foreign", format: "vault-kubernetes-kms", providers: ["vault"] });
   metrics.observe({ type: "certificate_lifetime", provider: "vault", expiresAt: 20_000 });
   const health = { name: "vault", kind: "vault-transit", health: "well", message: "", code: "ok", since: 0 } as const;
   const status: ServiceStatus = {
@@ -117,13 +133,14 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
   return found;
 }
 
-Deno.test("alerts.yaml has a group for the program and one for kube-apiserver", () => {
-  assert.deepEqual([ours?.name, kubeApiserver?.name, others.length], ["trousseau", "trousseau-kube-apiserver", 0]);
+Deno.test("rules.yaml has a group for the program, one for kube-apiserver and one for the drill", () => {
+  const named = ["trousseau", "trousseau-kube-apiserver", "trousseau-drill"];
+  assert.deepEqual(groups.map(({ name }) => name), named);
   const names = rules.map(({ alert }) => alert);
   assert.deepEqual(names, [...new Set(names)]);
 });
 
-Deno.test("alerts.yaml asks for metrics, labels and values that the program exports", async () => {
+Deno.test("rules.yaml asks for metrics, labels and values that the program exports", async () => {
   const known = await exported();
   for (const { alert, expr } of ours?.rules ?? []) {
     const selectors = selectorsOf(expr);
@@ -137,18 +154,20 @@ Deno.test("alerts.yaml asks for metrics, labels and values that the program expo
         assert.ok(possible !== undefined, `${alert}: ${metric} has no label ${label}`);
         for (const value of values) assert.ok(possible.has(value), `${alert}: ${metric} has no ${label}="${value}"`);
       }
-      for (const label of groupingOf(expr)) {
-        assert.ok(targetLabels.includes(label) || labels.has(label), `${alert}: ${metric} has no label ${label}`);
-      }
+    }
+    for (const label of groupingOf(expr)) {
+      const isKnown = targetLabels.includes(label) || selectors.some(({ metric }) => known.get(metric)?.has(label));
+      assert.ok(isKnown, `${alert}: no metric has the label ${label}`);
     }
   }
 });
 
-Deno.test("alerts.yaml asks kube-apiserver for metrics that it has", () => {
-  for (const { alert, expr } of kubeApiserver?.rules ?? []) {
+Deno.test("rules.yaml asks kube-apiserver and node_exporter for metrics that they have", async () => {
+  const known = await exported();
+  for (const { alert, expr } of about.flatMap(({ rules }) => rules)) {
     for (const { metric, matchers } of selectorsOf(expr)) {
-      const labels = kubeApiserverMetrics[metric];
-      assert.ok(labels !== undefined, `${alert}: ${metric}`);
+      const labels = otherMetrics[metric] ?? [...known.get(metric)?.keys() ?? []];
+      assert.ok(labels.length > 0, `${alert}: ${metric}`);
       for (const { label } of matchers) assert.ok(labels.includes(label), `${alert}: ${label}`);
     }
   }
@@ -164,8 +183,8 @@ Deno.test("selectorsOf() finds every metric of an expression, and no label or fu
   assert.deepEqual(groupingOf(expr), ["job", "job", "code"]);
 });
 
-Deno.test("alerts.yaml leads to a heading for each alert, and operations.md lists all of them", async () => {
-  const operations = await read("docs/operations.md");
+Deno.test("rules.yaml leads to a heading for each alert, and monitoring.md lists all of them", async () => {
+  const monitoring = await read("docs/monitoring.md");
   for (const { alert, annotations: { runbook } } of rules) {
     const [path = "", anchor] = runbook.split("#");
     const page = await read(path);
@@ -173,7 +192,31 @@ Deno.test("alerts.yaml leads to a heading for each alert, and operations.md list
       const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => anchorOf(title));
       assert.ok(anchors.includes(anchor), `${alert}: ${runbook}`);
     }
-    assert.ok(operations.includes(`\`${alert}\``), `docs/operations.md lacks ${alert}`);
+    assert.ok(monitoring.includes(`\`${alert}\``), `docs/monitoring.md lacks ${alert}`);
+  }
+});
+
+Deno.test("rules.yaml names commands that exist, with options that they have", () => {
+  for (const { alert, annotations: { command } } of rules) {
+    const [program = "", name, ...words] = command.split(" ");
+    assert.ok(["trousseau", "systemctl", "journalctl", "kubectl", "df"].includes(program), `${alert}: ${command}`);
+    if (program !== "trousseau") continue;
+    const found = commands.find((one) => one.name === name);
+    assert.ok(found, `${alert}: ${command}`);
+    for (const option of words.filter((word) => word.startsWith("--"))) {
+      assert.ok((found.options as readonly string[]).includes(option.slice(2)), `${alert}: ${option}`);
+    }
+  }
+});
+
+Deno.test("the cases show each alert silent and firing", async () => {
+  const files = ["rules_cases.yaml", "rules_cases_days.yaml"].map((name) => read(`deploy/prometheus/${name}`));
+  const tests = (await Promise.all(files)).flatMap((text) => cases.parse(parse(text, { maxAliasCount: 1000 })).tests);
+  for (const { alert } of rules) {
+    const ends = tests.filter(({ name }) => name === alert).flatMap(({ promql_expr_test: looks }) =>
+      looks.map(({ exp_samples: firing }) => firing.some(({ labels }) => labels.includes(`"${alert}"`)))
+    );
+    assert.deepEqual([ends.includes(false), ends.includes(true)], [true, true], alert);
   }
 });
 

@@ -1,0 +1,124 @@
+/**
+ * `trousseau decrypt --export`: a tar archive of manifests for `kubectl apply`.
+ *
+ * @module
+ */
+import { exportedManifest, kindOf } from "../../cluster/objects/exported_manifest.ts";
+import { manifestText } from "../../cluster/objects/stored_object.ts";
+import type { SnapshotObject } from "../../cluster/snapshot_objects.ts";
+import { exitCodes, type ExitStatus } from "../exit_codes.ts";
+import type { Progress } from "../progress.ts";
+import { line, type Output, printable } from "../terminal.ts";
+import type { ByteOutput } from "./byte_output.ts";
+import type { DecryptedObject } from "./decrypt_object.ts";
+import { ManifestArchive } from "./manifest_archive.ts";
+
+/** The parts of an export. */
+export interface ManifestExport {
+  readonly objects: Iterable<SnapshotObject>;
+  readonly open: (stored: SnapshotObject) => Promise<DecryptedObject>;
+  readonly output: ByteOutput;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Numbers of objects by their kinds. */
+type KindCounts = Map<string, number>;
+
+/** The result. */
+interface ExportReport {
+  readonly exported: KindCounts;
+  /** Left out, since no manifest can be made of them. */
+  readonly protobuf: KindCounts;
+  /** Secrets with tokens of ServiceAccounts, left out. */
+  tokens: number;
+  closed: number;
+  /** The first objects that should be in the archive and are not. */
+  readonly examples: { readonly key: string; readonly error: string }[];
+}
+
+/** Maximum number of objects that are named. */
+const maxExamples = 20;
+
+/** Number of objects between two looks at the signal. */
+const turnLength = 1_000;
+
+/**
+ * Writes the archive, and what it lacks to `stderr`.
+ *
+ * @returns 1 if an object was not opened.
+ */
+export async function exportManifests(parts: ManifestExport, stderr: Output): Promise<ExitStatus> {
+  const report: ExportReport = { exported: new Map(), protobuf: new Map(), tokens: 0, closed: 0, examples: [] };
+  const archive = new ManifestArchive(parts.output);
+  const paths = new Set<string>();
+  let read = 0;
+  for (const stored of parts.objects) {
+    if (++read % turnLength === 0) {
+      parts.progress.update(`Exporting objects: ${read}`);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    parts.signal.throwIfAborted();
+    await exportOne(await parts.open(stored), { archive, paths, report });
+  }
+  await archive.finish();
+  parts.progress[Symbol.dispose]();
+  print(report, stderr);
+  return report.closed === 0 ? exitCodes.ok.status : exitCodes.unmet.status;
+}
+
+interface Target {
+  readonly archive: ManifestArchive;
+  readonly paths: Set<string>;
+  readonly report: ExportReport;
+}
+
+async function exportOne({ key, object, error }: DecryptedObject, { archive, paths, report }: Target): Promise<void> {
+  if (object === undefined) return closed(report, key, error ?? "It opens, and is no object of Kubernetes.");
+  const exported = exportedManifest(key, object);
+  switch (exported.state) {
+    case "token":
+      report.tokens++;
+      return;
+    case "protobuf":
+      return count(report.protobuf, kindOf(object));
+    case "foreign":
+      return closed(report, key, "Its metadata are not those of its key in etcd.");
+    case "manifest":
+      if (paths.has(exported.path)) return closed(report, key, "Another object has its kind, namespace and name.");
+      paths.add(exported.path);
+      await archive.add(exported.path, manifestText(exported.manifest));
+      count(report.exported, kindOf(object));
+  }
+}
+
+function count(counts: KindCounts, kind: string): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + 1);
+}
+
+function closed(report: ExportReport, key: string, error: string): void {
+  report.closed++;
+  if (report.examples.length < maxExamples) report.examples.push({ key, error });
+}
+
+function print({ exported, protobuf, tokens, closed, examples }: ExportReport, stderr: Output): void {
+  line(stderr, `Exported ${total(exported)} objects${kindsOf(exported)}.`);
+  if (tokens > 0) {
+    line(stderr, `Left out ${tokens} Secrets with tokens of ServiceAccounts: another cluster refuses them.`);
+  }
+  if (protobuf.size > 0) {
+    line(stderr, `Left out ${total(protobuf)} objects that are stored as protobuf${kindsOf(protobuf)}.`);
+  }
+  if (closed > 0) line(stderr, `${closed} objects were not exported:`);
+  for (const { key, error } of examples) line(stderr, `  ${printable(key)}: ${printable(error)}`);
+  if (closed > examples.length) line(stderr, `  and ${closed - examples.length} more`);
+}
+
+function total(counts: KindCounts): number {
+  return [...counts.values()].reduce((sum, one) => sum + one, 0);
+}
+
+function kindsOf(counts: KindCounts): string {
+  const parts = [...counts].sort(([a], [b]) => a < b ? -1 : 1).map(([kind, number]) => `${number} ${printable(kind)}`);
+  return parts.length === 0 ? "" : `: ${parts.join(", ")}`;
+}
