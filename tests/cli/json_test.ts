@@ -9,6 +9,7 @@ import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { run } from "../../lib/cli/run.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
+import { ApiServerDouble } from "../support/api_server_double.ts";
 import { makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
 import { plainSnapshot } from "../support/snapshot_file.ts";
@@ -35,12 +36,24 @@ async function writeSnapshot(folder: string): Promise<string> {
   return `${folder}/snapshot.db`;
 }
 
+async function writeKubeconfig(folder: string, { origin, authority }: ApiServerDouble): Promise<string> {
+  const cluster = { server: origin, "certificate-authority-data": btoa(authority.certificate) };
+  const access = {
+    "current-context": "a",
+    contexts: [{ name: "a", context: { cluster: "a" } }],
+    clusters: [{ name: "a", cluster }],
+  };
+  await Deno.writeTextFile(`${folder}/kubeconfig`, JSON.stringify(access), { mode: 0o600 });
+  return `${folder}/kubeconfig`;
+}
+
 for (const { name, options } of table.filter(({ options }) => options.includes("json"))) {
   const words = name.split(" ");
 
   Deno.test(`${name} --json prints one document and nothing else`, async () => {
     await using plugin = await PluginDouble.start();
     await using config = await TemporaryConfig.make({ socket: { path: plugin.socket } });
+    await using cluster = await ApiServerDouble.open();
     const file = name.startsWith("keyring ") ? (await makeKeyringStage(config.folder)).file : config.file;
     const more = [
       ...(name === "audit access" ? [await writeRoles(config.folder)] : []),
@@ -48,6 +61,9 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
       ...(options.includes("root") ? ["--root", config.folder] : []),
       ...(name === "decrypt" ? ["--check"] : []),
+      ...(name === "rewrite"
+        ? ["--kubeconfig", await writeKubeconfig(config.folder, cluster), "--resources", "secrets", "--dry-run"]
+        : []),
     ];
     for (const isTerminal of [false, true]) {
       const { status, out } = await ran([...words, ...more, "--json"], isTerminal);
@@ -68,6 +84,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ? ["--snapshot", "/nonexistent/snapshot.db"]
       : name === "doctor"
       ? ["--apiserver-args", "/nonexistent/args"]
+      : name === "rewrite"
+      ? ["--kubeconfig", "/nonexistent/kubeconfig"]
       : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);

@@ -52,6 +52,51 @@ export const clusterCommands = [
     run: async (call) => (await import("./verify.ts")).verify(call),
   },
   {
+    name: "rewrite",
+    summary: "have every object in etcd encrypted with the current key",
+    description:
+      "Sends an empty patch for each object, upon which the API server writes it again under its current key if it is not. " +
+      "Only names and counts come back: answers are Tables without objects. The " +
+      "resources are those of the EncryptionConfiguration. First every API server must use the key ID that the plugin " +
+      "announces; Leases in kube-system count them. list on Secrets means reading them, so take a " +
+      "short-lived credential with the ClusterRole of deploy/policies/rewrite-clusterrole.yaml, and run it on a control " +
+      "plane node. An ended run goes on where it was. The exit status is 1 if an object was refused, and 69 if an API " +
+      "server is not ready.",
+    positionals: [],
+    options: [
+      "kubeconfig",
+      "encryption-config",
+      "scope",
+      "socket",
+      "expect-key-id",
+      "kms-version",
+      "apiservers",
+      "local-only",
+      "assume-ready",
+      "timeout",
+      "rate",
+      "state",
+      "dry-run",
+      "json",
+      "log-level",
+    ],
+    examples: [
+      {
+        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets,configmaps --dry-run",
+        does: "how many objects there are",
+      },
+      {
+        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --socket /run/trousseau/kms.sock",
+        does: "after a rotation, with one control plane node",
+      },
+      {
+        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --expect-key-id ID --local-only",
+        does: "on each of several control plane nodes, by the API server of that node",
+      },
+    ],
+    run: async (call) => (await import("./rewrite.ts")).rewrite(call),
+  },
+  {
     name: "decrypt",
     summary: "open objects of a snapshot of etcd, without a cluster",
     description:

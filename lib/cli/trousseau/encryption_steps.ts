@@ -200,9 +200,12 @@ function rewriteSteps(facts: Facts, written: readonly WrittenWith[]): readonly S
       "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds. A rewrite before that changes nothing.",
     ],
     [
-      "Repeat what reports a conflict. These commands send every value through the pipe; StorageVersionMigration does",
-      'it inside the cluster (docs/migrate.md, "Rewrite stored data").',
-      ...written.flatMap(({ resources }) => resources.map(rewrite)),
+      "This command waits for that, and no value leaves the API server (docs/rewrite.md).",
+      `  trousseau rewrite --kubeconfig FILE --encryption-config ${file}${socketOf(facts)}`,
+      "With several API servers, --apiservers names the others. Without it: repeat what reports a conflict. These",
+      "commands send every value through the pipe; StorageVersionMigration does it inside the cluster",
+      '(docs/migrate.md, "Rewrite stored data").',
+      ...written.flatMap(({ resources }) => resources.map(rewriteByKubectl)),
     ],
     ...written.map(({ name, resources }): Step => [
       `See in etcd that every value begins with ${prefix(name, facts)}`,
@@ -212,10 +215,15 @@ function rewriteSteps(facts: Facts, written: readonly WrittenWith[]): readonly S
   ];
 }
 
-function rewrite(resource: string): string {
+function rewriteByKubectl(resource: string): string {
   return resource.includes("*")
     ? `  the same for each kind of object that ${resource} stands for`
     : `  kubectl get ${resource} --all-namespaces -o json | kubectl replace -f -`;
+}
+
+/** Over v1beta1 no API server keeps a key, and the plugin is not asked. */
+function socketOf({ kmsVersion, socketPath }: Facts): string {
+  return kmsVersion === "v2" ? ` --socket ${socketPath}` : "";
 }
 
 function prefix(name: string, { kmsVersion }: Facts): string {

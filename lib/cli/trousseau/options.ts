@@ -88,7 +88,8 @@ export const options = {
     type: "string",
     value: "FILE",
     files: true,
-    summary: "ask this cluster which resources there are, custom ones too",
+    summary:
+      "the cluster that is asked, by the current context; rewrite in a pod: the pod's ServiceAccount if not given",
   },
   "output": {
     type: "string",
@@ -147,7 +148,11 @@ export const options = {
   "cacert": { type: "string", value: "FILE", files: true, summary: "the CA certificates of etcd; else kubeadm's" },
   "cert": { type: "string", value: "FILE", files: true, summary: "a client certificate for etcd; else kubeadm's" },
   "key": { type: "string", value: "FILE", files: true, summary: "its private key" },
-  "rate": { type: "string", value: "N", summary: "how many objects a second at the most; 5000 if not given" },
+  "rate": {
+    type: "string",
+    value: "N",
+    summary: "how many objects a second at the most; verify 5000, rewrite 100 if not given",
+  },
   "etcd-prefix": {
     type: "string",
     value: "PREFIX",
@@ -173,6 +178,27 @@ export const options = {
   "all-revisions": { type: "boolean", summary: "count older revisions too" },
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
+  "apiservers": {
+    type: "string",
+    value: "URLS",
+    summary: "all other API servers, separated by commas, as in https://10.0.0.2:6443; each is asked for its metrics",
+  },
+  "local-only": {
+    type: "boolean",
+    summary: "count this API server alone; the command then runs once on each control plane node",
+  },
+  "assume-ready": {
+    type: "string",
+    value: "N",
+    summary: "take N API servers that are not reached as ready; the last line repeats it",
+  },
+  "dry-run": { type: "boolean", summary: "count the objects and change none" },
+  "state": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary: "where the progress is kept; below /run, /var/run or /var/lib/trousseau",
+  },
   "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
   "nodes": {
     type: "string",

@@ -19,12 +19,17 @@ export interface ApiServerRequest {
   /** The media type of the answer; `application/json` if left out. */
   readonly accept?: string;
   readonly body?: HttpBody;
+  /** Whether the request gets a connection of its own, for instance after a long pause. */
+  readonly once?: boolean;
   /** Maximum size of the answer in bytes; 1 MiB if left out. */
   readonly maxBytes?: number;
 }
 
 /** Milliseconds that the API server has for one answer. */
 export const apiServerTimeoutMs = 30_000;
+
+/** Maximum length of a line in characters. */
+const maxLine = 1 << 20;
 
 const json = "application/json";
 
@@ -71,11 +76,10 @@ export class ApiServerClient implements Disposable {
    *   `config` if the token cannot be read or sent.
    */
   async ask(request: ApiServerRequest, call: HttpCall): Promise<HttpAnswer> {
-    const { method, path, accept = json, body, maxBytes } = request;
+    const { method, path, accept = json, body, once = false, maxBytes } = request;
     using limit = deadlineBy(this.#clock, apiServerTimeoutMs, call.signal);
-    const token = await this.#access.token?.read();
-    const headers = { accept, ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }) };
-    const sent = { method, path, headers, body, ...(maxBytes === undefined ? {} : { maxBytes }) };
+    const headers = await this.#headers(accept);
+    const sent = { method, path, headers, body, once, ...(maxBytes === undefined ? {} : { maxBytes }) };
     return await this.#endpoint.ask(sent, { signal: limit.signal, action: call.action });
   }
 
@@ -92,12 +96,45 @@ export class ApiServerClient implements Disposable {
   }
 
   /**
+   * Reads a text line by line, over a connection of its own: behind a load balancer the next call can reach another server.
+   *
+   * @throws {KmsError} as {@linkcode ApiServerClient.read}, also in the middle; `provider_protocol` for a line above 1 MiB.
+   */
+  async *lines(path: string, call: HttpCall): AsyncGenerator<string> {
+    using limit = deadlineBy(this.#clock, apiServerTimeoutMs, call.signal);
+    const limited = { signal: limit.signal, action: call.action };
+    const request = { method: "GET", path, headers: await this.#headers("text/plain") } as const;
+    const { status, body } = await this.#endpoint.open(request, limited);
+    if (status !== 200) {
+      // Leaving the body closes the connection.
+      for await (const _ of body) break;
+      throw this.errorOf({ status, retryAfterMs: undefined }, path, call.action);
+    }
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of body) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > maxLine) {
+        throw new KmsError("provider_protocol", `Cannot ${call.action}: the API server answered a line above 1 MiB.`);
+      }
+      yield* lines;
+    }
+    if (rest !== "") yield rest;
+  }
+
+  /**
    * The error for an answer whose status is not the expected one.
    *
    * @param path as it was requested; it is part of the message.
    */
   errorOf(answer: Pick<HttpAnswer, "status" | "retryAfterMs">, path: string, action: string): KmsError {
     return apiServerError(answer, { path, action, server: this.address, source: this.#access.source });
+  }
+
+  async #headers(accept: string): Promise<Readonly<Record<string, string>>> {
+    const token = await this.#access.token?.read();
+    return { accept, ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }) };
   }
 
   [Symbol.dispose](): void {

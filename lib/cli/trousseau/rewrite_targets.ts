@@ -1,0 +1,83 @@
+/**
+ * The resources that `trousseau rewrite` writes again.
+ *
+ * @module
+ */
+import { KmsError } from "../../base/errors.ts";
+import { type ApiResource, type ApiResources, discoverApi } from "../../cluster/apiserver/api_resources.ts";
+import type { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
+import { resourceId } from "../../cluster/rewrite/object_names.ts";
+import type { RewriteApi } from "../../cluster/rewrite/rewrite_state.ts";
+import type { EncryptionEntry } from "../../config/encryption/entries.ts";
+import { covers, parseResource, sameResource } from "../../config/encryption/rules.ts";
+import { UsageError } from "../command.ts";
+import type { TrousseauCall } from "./terminal.ts";
+import { scopeOf, type VerifyScope } from "./verify_scope.ts";
+
+/** The resources, and what must be known about them. */
+export interface RewriteTargets {
+  readonly resources: readonly ApiResource[];
+  readonly api: RewriteApi;
+  /** Sentences about names that are left out. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The resources of `--resources`, of `--encryption-config` or of the file in kube-apiserver's manifest, expanded by the
+ * discovery of the cluster.
+ *
+ * @throws {UsageError} if none of them names a resource.
+ * @throws {KmsError} `config` if `--resources` has a name that the cluster does not store, and the errors of the discovery.
+ */
+export async function rewriteTargets(call: TrousseauCall, client: ApiServerClient): Promise<RewriteTargets> {
+  const scope = await scopeOf(call);
+  if (scope.by === "guess") {
+    throw new UsageError(
+      "Name the resources by --resources, or the file of kube-apiserver by --encryption-config.",
+      "rewrite",
+    );
+  }
+  const entries = scope.by === "file" ? scope.entries.filter(isEncrypted) : [];
+  const names = scope.by === "file" ? entries.flatMap(({ resources }) => resources) : scope.resources;
+  const found = await discover(call, client, names);
+  const stored = found.resources.filter(({ verbs }) => verbs.includes("patch"));
+  const resources = stored.filter((one) => names.some((name) => isNamed(name, resourceId(one))));
+  const notes = [...plainNotes(scope), ...missingNotes(scope, names, stored)];
+  return { resources, api: call.options["kms-version"] ?? apiOf(entries), notes };
+}
+
+/** Groups with a wildcard need the whole discovery, and others a part of it. */
+async function discover(call: TrousseauCall, client: ApiServerClient, names: readonly string[]): Promise<ApiResources> {
+  const groups = new Set(names.map((name) => parseResource(name).group));
+  const request = { signal: call.terminal.signal, action: "ask the cluster for its resources" };
+  return groups.has("*") ? await discoverApi(client, request) : await discoverApi(client, request, groups);
+}
+
+function isNamed(name: string, resource: string): boolean {
+  return sameResource(name, resource) || covers(name, resource);
+}
+
+/** Whether the first provider, which writes, encrypts. */
+function isEncrypted({ providers }: EncryptionEntry): boolean {
+  return providers[0]?.kind !== "identity";
+}
+
+function apiOf(entries: readonly EncryptionEntry[]): RewriteApi {
+  const isV1 = entries.some(({ providers: [first] }) => first?.kind === "kms" && first.apiVersion === "v1");
+  return isV1 ? "v1beta1" : "v2";
+}
+
+function plainNotes(scope: VerifyScope): readonly string[] {
+  if (scope.by !== "file") return [];
+  const plain = scope.entries.filter((entry) => !isEncrypted(entry)).flatMap(({ resources }) => resources);
+  return plain.length === 0 ? [] : [`${plain.join(", ")} would be stored in plain text, and are left out.`];
+}
+
+function missingNotes(scope: VerifyScope, names: readonly string[], stored: readonly ApiResource[]): readonly string[] {
+  const missing = names.filter((name) => !stored.some((one) => isNamed(name, resourceId(one))));
+  const [first] = missing;
+  if (first !== undefined && scope.by === "option") {
+    throw new KmsError("config", `The cluster stores no resource "${first}" that can be patched.`);
+  }
+  return missing.map((name) => `The cluster stores no resource "${name}", and it is left out.`);
+}

@@ -1,0 +1,186 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { ApiServerDouble, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
+import { inFolder } from "../../../tests/support/temporary_folder.ts";
+import { run } from "../run.ts";
+import { trousseau } from "./program.ts";
+import { progressText } from "./rewrite_messages.ts";
+
+const kmsV1 = `apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+  - resources: [secrets]
+    providers: [{ kms: { apiVersion: v1, name: trousseau, endpoint: "unix:///run/kms.sock" } }, { identity: {} }]
+  - resources: [configmaps]
+    providers: [{ identity: {} }]
+  - resources: [widgets.example.com]
+    providers: [{ kms: { apiVersion: v1, name: other, endpoint: "unix:///run/o.sock" } }]
+`;
+
+interface Stage {
+  readonly double: ApiServerDouble;
+  readonly folder: string;
+  readonly ran: (...words: readonly string[]) => Promise<{ status: number; out: string; err: string }>;
+}
+
+/** The command against a double with five Secrets and one ConfigMap. */
+async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
+  await inFolder(async (folder) => {
+    await using double = await ApiServerDouble.open();
+    double.put("secrets", "a", "one", "two", "three");
+    double.put("secrets", "b", "one", "two");
+    double.put("configmaps", "b", "settings");
+    const cluster = { server: double.origin, "certificate-authority-data": btoa(double.authority.certificate) };
+    const kubeconfig = {
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "c", user: "c" } }],
+      clusters: [{ name: "c", cluster }],
+      users: [{ name: "c", user: { token: "t" } }],
+    };
+    await Deno.writeTextFile(`${folder}/config`, JSON.stringify(kubeconfig), { mode: 0o600 });
+    const ran = async (...words: readonly string[]) => {
+      const terminal = fakeTerminal();
+      const given = ["rewrite", "--kubeconfig", `${folder}/config`, "--state", `${folder}/state`, ...words];
+      const status = await run(given, trousseau, terminal);
+      return { status, out: terminal.out(), err: terminal.err() };
+    };
+    await work({ double, folder, ran });
+  });
+}
+
+const settled = ["--expect-key-id", "t1-new", "--rate", "10000"];
+
+Deno.test("rewrite prints the counts, the key ID and what remains, and ends with 0", () =>
+  onStage(async ({ double, ran }) => {
+    const { status, out, err } = await ran("--resources", "secrets,configmaps", ...settled);
+    equal(status, 0, err);
+    match(out, /^secrets +5 +5 +0$/m);
+    match(out, /^configmaps +1 +1 +0$/m);
+    match(out, /written under key ID t1-new; trousseau verify proves it\.\nThe old values stay in etcd until/);
+    deepEqual(double.stale, []);
+    const { status: again, out: document } = await ran("--resources", "secrets", ...settled, "--json");
+    equal(again, 0);
+    const { resources, apiServers, dryRun, kmsVersion, resumed, refusals } = JSON.parse(document);
+    deepEqual(resources, [{ resource: "secrets", objects: 5, written: 0, refused: 0 }]);
+    deepEqual(apiServers, [{ name: "apiserver-one", state: "ready", host: "node-0" }]);
+    deepEqual([dryRun, kmsVersion, resumed, refusals], [false, "v2", false, []]);
+  }));
+
+Deno.test("rewrite --dry-run counts, sends no patch and needs no key ID", () =>
+  onStage(async ({ double, ran }) => {
+    const { status, out } = await ran("--resources", "secrets", "--dry-run");
+    equal(status, 0);
+    match(out, /^secrets +5 +-$/m);
+    match(out, /Nothing was changed\.\n$/);
+    double.fault = ({ path }) => path === "/api/v1/namespaces/b/secrets" ? statusAnswer(403, "no") : undefined;
+    const refused = await ran("--resources", "secrets", "--dry-run", "--json");
+    equal(refused.status, 1);
+    deepEqual(JSON.parse(refused.out).resources, [{ resource: "secrets", objects: 3, unlisted: ["b"] }]);
+    equal(double.requests.some(({ method }) => method === "PATCH"), false);
+  }));
+
+Deno.test("rewrite counts a refusal with name, namespace and sentence, and ends with 1", () =>
+  onStage(async ({ double, ran }) => {
+    double.fault = ({ method, path }) => {
+      if (path === "/api/v1/namespaces/a/secrets") return statusAnswer(403, "secrets is forbidden: \u001b[31m");
+      return method === "PATCH" && path.endsWith("/b/secrets/two") ? statusAnswer(422, "denied by policy") : undefined;
+    };
+    const { status, out } = await ran("--resources", "secrets", ...settled);
+    equal(status, 1);
+    match(out, /^secrets in namespace a: secrets is forbidden: \ufffd\[31m$/m);
+    match(out, /^secrets two in namespace b: denied by policy$/m);
+    match(out, /^2 objects or namespaces were refused; correct the causes/m);
+    deepEqual(double.stale.filter((id) => id.startsWith("secrets/b/")), ["secrets/b/two"]);
+  }));
+
+Deno.test("rewrite ends with 69 and changes nothing while an API server is behind or not seen, and names it", () =>
+  onStage(async ({ double, ran }) => {
+    double.keyId = "t1-old";
+    const behind = await ran("--resources", "secrets", ...settled, "--timeout", "1ms");
+    equal(behind.status, 69);
+    match(behind.err, /the newest Status of apiserver-one \(node-0\) does not have key ID t1-new/);
+    double.keyId = "t1-new";
+    double.leases = ["apiserver-one", "apiserver-two"];
+    const unseen = await ran("--resources", "secrets", ...settled, "--apiservers", "https://127.0.0.1:1");
+    equal(unseen.status, 69);
+    match(unseen.err, /1 of 2 API servers were not seen: apiserver-two \(node-1\); name them by --apiservers/);
+    match(unseen.err, /the API server at https:\/\/127\.0\.0\.1:1 /);
+    double.fault = ({ path }) => path === "/metrics" ? { status: 200, body: "" } : undefined;
+    const silent = await ran("--resources", "secrets", ...settled, "--timeout", "1ms", "--local-only");
+    equal(silent.status, 69);
+    equal(double.requests.some(({ method }) => method === "PATCH"), false);
+  }));
+
+Deno.test("rewrite repeats --assume-ready and --local-only in its last line", () =>
+  onStage(async ({ double, ran }) => {
+    double.leases = ["apiserver-one", "apiserver-two"];
+    const assumed = await ran("--resources", "secrets", ...settled, "--assume-ready", "1");
+    equal(assumed.status, 0);
+    match(assumed.out, /\n1 API servers were taken as ready by --assume-ready, and were not seen\.\n$/);
+    const local = await ran("--resources", "secrets", ...settled, "--local-only");
+    equal(local.status, 0);
+    match(
+      local.out,
+      /\nOnly the API server at https:\/\/localhost:\d+ was counted: run .* each control plane node\.\n$/,
+    );
+  }));
+
+Deno.test("rewrite looks again at the end, and ends with 1 if an API server has another key ID then", () =>
+  onStage(async ({ double, ran }) => {
+    double.fault = ({ method, path }) => {
+      if (method === "PATCH" && path.endsWith("/b/secrets/two")) double.keyId = "t1-newest";
+      return undefined;
+    };
+    const { status, out } = await ran("--resources", "secrets", ...settled);
+    equal(status, 1);
+    match(out, /^API server apiserver-one \(node-0\) reports another key ID now: run the command again\.$/m);
+  }));
+
+Deno.test("rewrite takes KMS v1, the resources and their notes from the EncryptionConfiguration", () =>
+  onStage(async ({ double, folder, ran }) => {
+    await Deno.writeTextFile(`${folder}/encryption.yaml`, kmsV1);
+    double.storesAlways = true;
+    double.fault = ({ path }) => path === "/apis" ? { status: 200, body: { groups: [] } } : undefined;
+    const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--rate", "10000");
+    equal(status, 0, err);
+    match(out, /^configmaps would be stored in plain text, and are left out\.$/m);
+    match(out, /^The cluster stores no resource "widgets\.example\.com", and it is left out\.$/m);
+    match(out, /^Over KMS v1 the plugin encrypts each write, and the API servers were not asked\.$/m);
+    deepEqual([double.stale, double.annotated], [["configmaps/b/settings"], []]);
+    equal(double.requests.some(({ path }) => path === "/metrics"), false);
+  }));
+
+const wrong: readonly (readonly [words: readonly string[], status: number, sentence: RegExp])[] = [
+  [[], 64, /Name the resources by --resources, or the file/],
+  [["--resources", "secrets"], 64, /Name the announced key ID by --expect-key-id, or the plugin by --socket/],
+  [["--resources", "secretz", ...settled], 78, /The cluster stores no resource "secretz" that can be patched/],
+  [["--resources", "secrets", "--rate", "0"], 64, /--rate is a number/],
+  [["--resources", "secrets", "--assume-ready", "all"], 64, /--assume-ready is a number/],
+  [["--resources", "secrets", "--assume-ready", "1", "--local-only"], 64, /exclude each other/],
+  [["--resources", "secrets", "--timeout", "soon"], 64, /--timeout is a duration/],
+  [["--resources", "secrets", "--apiservers", "10.0.0.1"], 64, /--apiservers is a list of addresses/],
+  [["--resources", "secrets", "--socket", "/nonexistent/kms.sock"], 69, /kms\.sock/],
+];
+
+for (const [words, status, sentence] of wrong) {
+  Deno.test(`rewrite ${words.join(" ")} ends with ${status}`, () =>
+    onStage(async ({ double, ran }) => {
+      const { status: found, err } = await ran(...words);
+      equal(found, status, err);
+      match(err, sentence);
+      ok(!double.requests.some(({ method }) => method === "PATCH"));
+    }));
+}
+
+Deno.test("progressText() has a bar, the numbers and the time that is left", () => {
+  const collection = {
+    resource: { group: "apps", version: "v1", name: "deployments", namespaced: true, verbs: [] },
+    namespace: "a",
+  };
+  const meter = { finished: 60, begun: 40, total: 80, elapsed: 2_000 };
+  equal(progressText(meter, collection), "[###############.....] 60 of 80, 2.0 s left: deployments.apps in a");
+  equal(
+    progressText({ ...meter, finished: 0, begun: 0, total: 0 }, { ...collection, namespace: "" }).slice(0, 30),
+    "[####################] 0 of 0,",
+  );
+});

@@ -1,0 +1,75 @@
+/**
+ * Makes the API server write one object again, without its content in request or answer.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { HttpAnswer } from "../../net/https/http_answer.ts";
+import { field } from "../../net/https/fields.ts";
+import { readTable, tableType, withoutObjects } from "../apiserver/table.ts";
+import { type Collection, objectPath } from "./object_names.ts";
+import { askPatiently, type PatientCall } from "./patient_requests.ts";
+
+/** The result for one object. */
+export type PatchResult =
+  /** The API server has it under the key that it writes with now. `revision`: of its last write. */
+  | { readonly kind: "done"; readonly revision: number | undefined }
+  /** It does not exist any more. */
+  | { readonly kind: "gone" }
+  /** `serverFault`: the answer was 5xx after all tries. */
+  | { readonly kind: "refused"; readonly sentence: string; readonly serverFault: boolean };
+
+/** Maximum size of an answer in bytes: one row, and the description of each column. */
+const maxAnswerBytes = 1 << 20;
+
+/** Length in characters at which a sentence of the API server is cut. */
+const maxSentence = 300;
+
+/**
+ * Sends a merge patch, which is `{}` over KMS v2: the API server writes a stale object although nothing changes.
+ *
+ * @throws {KmsError} if the run cannot go on: the connection fails, the credentials are not accepted (401), the API server
+ *   throttles for too long, or an answer is no Table.
+ */
+export async function patchObject(
+  call: PatientCall,
+  collection: Collection,
+  name: string,
+  patch: object = {},
+): Promise<PatchResult> {
+  const path = objectPath(collection, name);
+  const answer = await askPatiently(call, {
+    method: "PATCH",
+    path: `${path}?${withoutObjects}&fieldManager=trousseau-rewrite`,
+    accept: tableType,
+    body: { type: "application/merge-patch+json", bytes: Buffer.from(JSON.stringify(patch)) },
+    maxBytes: maxAnswerBytes,
+  });
+  const { status } = answer;
+  if (status === 200) return { kind: "done", revision: readTable(answer.body, call.action).revision };
+  if (status === 404) return { kind: "gone" };
+  if (endsRun(status)) throw call.client.errorOf(answer, path, call.action);
+  return { kind: "refused", sentence: refusalSentence(answer), serverFault: status >= 500 };
+}
+
+/** Whether no other object would be answered otherwise. */
+export function endsRun(status: number): boolean {
+  return status === 401 || status === 429 || status === 503;
+}
+
+/** The sentence of a Status of the API server, or its HTTP status. */
+export function refusalSentence({ status, body }: Pick<HttpAnswer, "status" | "body">): string {
+  const message = field(body, "kind") === "Status" ? field(body, "message") : undefined;
+  const text = typeof message === "string" && message !== "" ? message : `it answered ${status}`;
+  return text.length <= maxSentence ? text : `${text.slice(0, maxSentence)} …`;
+}
+
+/** The merge patch that sets an annotation without content. */
+export function annotating(annotation: string): object {
+  return { metadata: { annotations: { [annotation]: "" } } };
+}
+
+/** The merge patch that takes it away. */
+export function unannotating(annotation: string): object {
+  return { metadata: { annotations: { [annotation]: null } } };
+}

@@ -1,0 +1,57 @@
+/**
+ * Requests to the API server that are repeated while it is busy or away.
+ *
+ * @module
+ */
+import type { Clock } from "../../base/clock.ts";
+import { backoff, jittered } from "../../base/deadline.ts";
+import { KmsError, toKmsError } from "../../base/errors.ts";
+import type { HttpAnswer } from "../../net/https/http_answer.ts";
+import type { ApiServerClient, ApiServerRequest } from "../apiserver/api_server_client.ts";
+
+/** How often and how long a request is repeated. Pauses are milliseconds. */
+export const patience = {
+  /** Requests in all while the API server throttles, or cannot be reached: about three minutes. */
+  away: 12,
+  /** Requests in all after an answer of another kind, such as a conflict or an internal error. */
+  failed: 5,
+  firstPause: 250,
+  maxPause: 30_000,
+} as const;
+
+/** The server, and the call. */
+export interface PatientCall {
+  readonly client: ApiServerClient;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The operation in messages. */
+  readonly action: string;
+}
+
+/**
+ * Sends a request until the answer is final. 409, 429 and 5xx are repeated, and so are failed connections.
+ *
+ * @returns the last answer, which can be one of these statuses.
+ * @throws {KmsError} as {@linkcode ApiServerClient.ask}.
+ */
+export async function askPatiently(call: PatientCall, request: ApiServerRequest): Promise<HttpAnswer> {
+  const { client, clock, signal, action } = call;
+  for (let tries = 1;; tries++) {
+    const result = await client.ask(request, { signal, action }).catch(toKmsError);
+    const most = triesOf(result);
+    if (tries >= most || signal.aborted) {
+      if (result instanceof KmsError) throw result;
+      return result;
+    }
+    const pause = jittered(backoff(tries - 1, patience.firstPause, patience.maxPause), 0.2);
+    await clock.sleep(result.retryAfterMs === undefined ? pause : Math.max(pause, result.retryAfterMs), signal);
+  }
+}
+
+function triesOf(result: HttpAnswer | KmsError): number {
+  if (result instanceof KmsError) {
+    return result.code === "unreachable" || result.code === "deadline_exceeded" ? patience.away : 1;
+  }
+  if (result.status === 429 || result.status === 503) return patience.away;
+  return result.status === 409 || result.status >= 500 ? patience.failed : 1;
+}

@@ -1,0 +1,75 @@
+/**
+ * The numbers of a run while it goes on.
+ *
+ * @module
+ */
+import {
+  maxRefusals,
+  newAnnotation,
+  type ObjectName,
+  type Refusal,
+  type RewriteCount,
+  type RewriteState,
+  type RewriteSubject,
+} from "./rewrite_state.ts";
+
+/** Counts and refusals, which become part of the state file. */
+export class RewriteProgress {
+  readonly #subject: RewriteSubject;
+  readonly #counts: Map<string, RewriteCount>;
+  readonly #refusals: Refusal[];
+  readonly annotation: string;
+  cursor: ObjectName | null;
+
+  /** @param found the state of an earlier run with the same subject, which goes on. */
+  constructor(subject: RewriteSubject, found: RewriteState | undefined) {
+    this.#subject = subject;
+    const zero = { objects: 0, written: 0, refused: 0 };
+    this.#counts = new Map(subject.resources.map((resource) => [resource, { resource, ...zero }]));
+    for (const one of found?.counts ?? []) this.#counts.set(one.resource, one);
+    this.#refusals = [...found?.refusals ?? []];
+    this.annotation = found?.annotation ?? newAnnotation();
+    this.cursor = found?.cursor ?? null;
+  }
+
+  /** Rows in the order of the subject. */
+  get counts(): readonly RewriteCount[] {
+    return [...this.#counts.values()];
+  }
+
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
+  }
+
+  /** Number of objects that are done or refused. */
+  get finished(): number {
+    return this.counts.reduce((sum, { objects, refused }) => sum + objects + refused, 0);
+  }
+
+  /** Counts an object. @param written whether it was written since it was listed. */
+  done(resource: string, written: boolean): void {
+    this.#add(resource, { objects: 1, written: written ? 1 : 0, refused: 0 });
+  }
+
+  /** Counts an object, or a whole namespace, that was refused. */
+  refuse(refusal: Refusal): void {
+    this.#add(refusal.resource, { objects: 0, written: 0, refused: 1 });
+    if (this.#refusals.length < maxRefusals) this.#refusals.push(refusal);
+  }
+
+  /** The state for the file. @param pending objects that are going to have the annotation. */
+  state(pending: readonly ObjectName[]): RewriteState {
+    const { annotation, cursor, counts, refusals } = this;
+    return { ...this.#subject, annotation, cursor, pending, counts, refusals };
+  }
+
+  #add(resource: string, { objects, written, refused }: Omit<RewriteCount, "resource">): void {
+    const row = this.#counts.get(resource) ?? { resource, objects: 0, written: 0, refused: 0 };
+    this.#counts.set(resource, {
+      resource,
+      objects: row.objects + objects,
+      written: row.written + written,
+      refused: row.refused + refused,
+    });
+  }
+}

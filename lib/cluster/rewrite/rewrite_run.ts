@@ -1,0 +1,280 @@
+/**
+ * Writes every object of some resources again, namespace by namespace.
+ *
+ * @module
+ */
+import type { Clock } from "../../base/clock.ts";
+import { abortError } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { ApiResource } from "../apiserver/api_resources.ts";
+import type { ApiServerClient } from "../apiserver/api_server_client.ts";
+import { type Collection, collectionPath, isBehind, resourceId } from "./object_names.ts";
+import { countObjects, pagesOf } from "./object_pages.ts";
+import { annotating, endsRun, patchObject, type PatchResult, refusalSentence, unannotating } from "./object_patch.ts";
+import type { PatientCall } from "./patient_requests.ts";
+import { RewriteProgress } from "./rewrite_progress.ts";
+import { type ObjectName, type RewriteApi, type RewriteState, sameSubject } from "./rewrite_state.ts";
+
+/** Objects of one batch. The state file is written before each. */
+const batchLength = 50;
+
+/** Number of concurrent requests. */
+const width = 8;
+
+/** Objects in a row whose patch ends with 5xx, after which the API server counts as broken. */
+const maxFaultsInRow = 10;
+
+/** What a run needs. */
+export interface RewriteOptions {
+  readonly client: ApiServerClient;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly resources: readonly ApiResource[];
+  readonly api: RewriteApi;
+  /** The key ID that is expected; `null` over v1beta1. */
+  readonly keyId: string | null;
+  /** Maximum number of objects a second. */
+  readonly rate: number;
+  /** Where the progress is stored. */
+  readonly file: {
+    read(): Promise<RewriteState | undefined>;
+    write(state: RewriteState): Promise<void>;
+    remove(): Promise<void>;
+  };
+  /** Called after each object. */
+  readonly onProgress?: (progress: RewriteProgress, collection: Collection) => void;
+}
+
+const action = "rewrite the objects";
+
+/** The call of all requests of a run. */
+export function rewriteCall({ client, clock, signal }: Pick<PatientCall, "client" | "clock" | "signal">): PatientCall {
+  return { client, clock, signal, action };
+}
+
+/**
+ * The collections of resources, in the order in which they are rewritten.
+ *
+ * @throws {KmsError} `permission_denied` and so on if the namespaces cannot be listed.
+ */
+export async function collectionsOf(
+  call: PatientCall,
+  resources: readonly ApiResource[],
+): Promise<readonly Collection[]> {
+  const needsNamespaces = resources.some(({ namespaced }) => namespaced);
+  const namespaces = needsNamespaces ? await namespaceNames(call) : [];
+  return resources.flatMap((resource) =>
+    (resource.namespaced ? namespaces : [""]).map((namespace) => ({ resource, namespace }))
+  );
+}
+
+async function namespaceNames(call: PatientCall): Promise<readonly string[]> {
+  const resource = { group: "", version: "v1", name: "namespaces", namespaced: false, verbs: ["list"] };
+  const names: string[] = [];
+  for await (const page of pagesOf(call, { resource, namespace: "" }, "")) {
+    if ("refused" in page) throw call.client.errorOf(page.refused, "/api/v1/namespaces", action);
+    names.push(...page.names);
+  }
+  return names;
+}
+
+/** Number of objects, and the collections that the API server does not list. */
+export interface ObjectCount {
+  readonly collection: Collection;
+  /** `undefined` if the list is refused. */
+  readonly objects: number | undefined;
+}
+
+/** Counts the objects of all collections. */
+export async function countAll(call: PatientCall, collections: readonly Collection[]): Promise<readonly ObjectCount[]> {
+  const counts: ObjectCount[] = [];
+  for (let at = 0; at < collections.length; at += width) {
+    const part = collections.slice(at, at + width);
+    counts.push(
+      ...await Promise.all(part.map(async (collection) => {
+        return { collection, objects: await countObjects(call, collection) };
+      })),
+    );
+  }
+  return counts;
+}
+
+/** One run. */
+export class RewriteRun {
+  readonly #options: RewriteOptions;
+  readonly #call: PatientCall;
+  readonly #progress: RewriteProgress;
+  /** The monotonic time before which no further object is sent. */
+  #nextAt: number;
+  #faultsInRow = 0;
+
+  private constructor(options: RewriteOptions, progress: RewriteProgress) {
+    this.#options = options;
+    this.#call = rewriteCall(options);
+    this.#progress = progress;
+    this.#nextAt = options.clock.now();
+  }
+
+  /**
+   * Reads the state file. Annotations that an ended run has left are taken away first.
+   *
+   * @throws {KmsError} `config` for a state file that cannot be used, or one of another cluster whose objects have an
+   *   annotation still.
+   */
+  static async open(options: RewriteOptions): Promise<RewriteRun> {
+    const { client, api, keyId, resources, file } = options;
+    const subject = { server: client.address, api, keyId, resources: resources.map(resourceId) };
+    const found = await file.read();
+    if (found !== undefined && found.pending.length > 0 && found.server !== client.address) {
+      throw new KmsError(
+        "config",
+        `A rewrite at ${found.server} was ended while objects had the annotation ${found.annotation}; let it go on ` +
+          "there, or name another folder by --state.",
+      );
+    }
+    const run = new RewriteRun(
+      options,
+      new RewriteProgress(subject, found && sameSubject(found, subject) ? found : undefined),
+    );
+    if (found !== undefined) await run.#cleanUp(found);
+    return run;
+  }
+
+  /** Counts and refusals so far. */
+  get progress(): RewriteProgress {
+    return this.#progress;
+  }
+
+  /** Whether an earlier run goes on. */
+  get isResumed(): boolean {
+    return this.#progress.cursor !== null;
+  }
+
+  /**
+   * Rewrites the collections in their order, and removes the state file at the end.
+   *
+   * @throws {KmsError} if the run cannot go on; the state file stays.
+   */
+  async run(collections: readonly Collection[]): Promise<void> {
+    const { cursor } = this.#progress;
+    const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, collections));
+    for (const collection of first < 0 ? [] : collections.slice(first)) await this.#collection(collection);
+    await this.#options.file.remove();
+  }
+
+  async #collection(collection: Collection): Promise<void> {
+    const { cursor } = this.#progress;
+    const goesOn = cursor?.resource === resourceId(collection.resource) && cursor.namespace === collection.namespace;
+    for await (const page of pagesOf(this.#call, collection, goesOn ? cursor.name : "")) {
+      if ("refused" in page) {
+        if (endsRun(page.refused.status)) {
+          throw this.#call.client.errorOf(page.refused, collectionPath(collection), action);
+        }
+        this.#progress.refuse({ ...objectName(collection, ""), sentence: refusalSentence(page.refused) });
+        return;
+      }
+      for (let at = 0; at < page.names.length; at += batchLength) {
+        await this.#batch(collection, page.names.slice(at, at + batchLength), page.revision);
+      }
+    }
+  }
+
+  async #batch(collection: Collection, names: readonly string[], listed: number | undefined): Promise<void> {
+    const { file, api } = this.#options;
+    const pending = api === "v1beta1" ? names.map((name) => objectName(collection, name)) : [];
+    await file.write(this.#progress.state(pending));
+    await concurrently(names, width, async (name) => {
+      await this.#pace();
+      this.#count(collection, name, await this.#rewrite(collection, name), listed);
+    });
+    const last = names.at(-1);
+    if (last !== undefined) this.#progress.cursor = objectName(collection, last);
+    if (pending.length > 0) await file.write(this.#progress.state([]));
+  }
+
+  /** Waits for the turn of the next object. */
+  async #pace(): Promise<void> {
+    const { clock, signal, rate } = this.#options;
+    const at = Math.max(this.#nextAt, clock.now());
+    this.#nextAt = at + 1_000 / rate;
+    await clock.sleep(Math.max(0, at - clock.now()), signal);
+    if (signal.aborted) throw abortError(signal, action);
+  }
+
+  async #rewrite(collection: Collection, name: string): Promise<PatchResult> {
+    if (this.#options.api === "v2") return await patchObject(this.#call, collection, name);
+    const { annotation } = this.#progress;
+    const set = await patchObject(this.#call, collection, name, annotating(annotation));
+    // After 5xx it is not known whether the annotation was set, so that it is taken away in any case.
+    if (set.kind === "gone" || (set.kind === "refused" && !set.serverFault)) return set;
+    const taken = await patchObject(this.#call, collection, name, unannotating(annotation));
+    if (taken.kind === "refused") return { ...taken, sentence: stillAnnotated(annotation, taken.sentence) };
+    return set.kind === "refused" ? set : taken;
+  }
+
+  #count(collection: Collection, name: string, result: PatchResult, listed: number | undefined): void {
+    const resource = resourceId(collection.resource);
+    this.#faultsInRow = result.kind === "refused" && result.serverFault ? this.#faultsInRow + 1 : 0;
+    if (result.kind === "refused") {
+      this.#progress.refuse({ ...objectName(collection, name), sentence: result.sentence });
+    } else if (result.kind === "done") {
+      const { revision } = result;
+      this.#progress.done(resource, revision !== undefined && listed !== undefined && revision > listed);
+    }
+    this.#options.onProgress?.(this.#progress, collection);
+    if (this.#faultsInRow < maxFaultsInRow) return;
+    throw new KmsError(
+      "unreachable",
+      `Cannot ${action}: the API server failed at ${maxFaultsInRow} objects in a row; look at its log.`,
+    );
+  }
+
+  async #cleanUp({ pending, annotation }: RewriteState): Promise<void> {
+    const byId = new Map(this.#options.resources.map((resource) => [resourceId(resource), resource]));
+    for (const { resource: id, namespace, name } of pending) {
+      const resource = byId.get(id);
+      if (resource === undefined) {
+        throw new KmsError(
+          "config",
+          `${id} of an ended rewrite have the annotation ${annotation} still; name them among the resources once more.`,
+        );
+      }
+      const result = await patchObject(this.#call, { resource, namespace }, name, unannotating(annotation));
+      if (result.kind !== "refused") continue;
+      this.#progress.refuse({ resource: id, namespace, name, sentence: stillAnnotated(annotation, result.sentence) });
+    }
+    if (pending.length > 0) await this.#options.file.write(this.#progress.state([]));
+  }
+}
+
+function stillAnnotated(annotation: string, why: string): string {
+  return `it may have the annotation ${annotation} still: ${why}`;
+}
+
+function objectName({ resource, namespace }: Collection, name: string): ObjectName {
+  return { resource: resourceId(resource), namespace, name };
+}
+
+/** Whether a collection is done: its resource, or its namespace, comes before the cursor's. */
+function isBefore(collection: Collection, cursor: ObjectName, all: readonly Collection[]): boolean {
+  const order = [...new Set(all.map(({ resource }) => resourceId(resource)))];
+  const [own, last] = [order.indexOf(resourceId(collection.resource)), order.indexOf(cursor.resource)];
+  return own === last ? isBehind(cursor.namespace, collection.namespace) : own < last;
+}
+
+/** Works on all items, `width` at a time. After a failure no further item is begun, and those in progress end first. */
+async function concurrently<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  let failed = false;
+  const results = await Promise.allSettled(Array.from({ length: width }, async () => {
+    for (const item of rest) {
+      if (failed) return;
+      await work(item).catch((thrown) => {
+        failed = true;
+        throw thrown;
+      });
+    }
+  }));
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
+}

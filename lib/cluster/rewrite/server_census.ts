@@ -1,0 +1,176 @@
+/**
+ * Finds out whether every API server of a cluster encrypts under a key ID.
+ *
+ * @module
+ */
+import type { Clock } from "../../base/clock.ts";
+import { abortError } from "../../base/deadline.ts";
+import { KmsError, toKmsError } from "../../base/errors.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import type { ApiServerClient } from "../apiserver/api_server_client.ts";
+import { hasKeyId, metricHash, readKeyIdMetrics } from "./key_id_metrics.ts";
+
+/** An API server that is counted. */
+export interface CountedServer {
+  /** The name of its Lease, or its address if it has none. */
+  readonly name: string;
+  /** The machine, if the Lease names it. */
+  readonly host: string | undefined;
+  /**
+   * `ready`: it encrypts under the key ID; `behind`: its newest Status has another one; `unseen`: none of the addresses
+   * reached it.
+   */
+  readonly state: "ready" | "behind" | "unseen";
+}
+
+/** One look at all API servers. */
+export interface ServerCensus {
+  readonly servers: readonly CountedServer[];
+  /** Sentences about addresses that did not answer. */
+  readonly failures: readonly string[];
+}
+
+/** Leases of API servers; they hold no secret. */
+const leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases" +
+  "?labelSelector=apiserver.kubernetes.io%2Fidentity%3Dkube-apiserver&limit=500";
+
+const action = "look at the API servers";
+
+/** Options of {@linkcode takeCensus}. */
+export interface CensusOptions {
+  /** The server that is asked for the Leases. */
+  readonly client: ApiServerClient;
+  /** All servers that are asked for their metrics, `client` included. */
+  readonly clients: readonly ApiServerClient[];
+  readonly keyId: string;
+  /** Whether only these servers count, and no Lease. */
+  readonly localOnly: boolean;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Looks once.
+ *
+ * @throws {KmsError} as {@linkcode ApiServerClient.read} if the Leases cannot be read.
+ */
+export async function takeCensus(options: CensusOptions): Promise<ServerCensus> {
+  const { client, clients, localOnly, clock, signal } = options;
+  const call = { signal, action };
+  const looks = await Promise.all(clients.map((one) => look(one, options.keyId, call)));
+  const failures = looks.flatMap((one) => typeof one === "string" ? [one] : []);
+  const seen = looks.filter((one) => typeof one !== "string");
+  if (localOnly) {
+    return { servers: seen.map(({ address, state }) => ({ name: address, host: undefined, state })), failures };
+  }
+  const counted = await identities(client, call, clock.wall());
+  const hashes = counted.map(({ name }) => metricHash(name));
+  const servers = counted.map(({ name, host }, at): CountedServer => {
+    const found = seen.find(({ identityHash }) => identityHash === hashes[at]);
+    return { name, host, state: found?.state ?? "unseen" };
+  });
+  return { servers: withUnnamed(servers, seen.filter(({ identityHash }) => !isAmong(identityHash, hashes))), failures };
+}
+
+function isAmong(hash: string | undefined, hashes: readonly string[]): boolean {
+  return hash !== undefined && hashes.includes(hash);
+}
+
+/** Servers whose metrics do not name them: each takes the place of one that was not seen, or is counted too. */
+function withUnnamed(servers: readonly CountedServer[], unnamed: readonly Look[]): readonly CountedServer[] {
+  const result = [...servers];
+  for (const { address, state } of unnamed) {
+    const free = result.findIndex((one) => one.state === "unseen");
+    const one: CountedServer = { name: address, host: undefined, state };
+    if (free < 0) result.push(one);
+    else result[free] = one;
+  }
+  return result;
+}
+
+interface Look {
+  readonly address: string;
+  readonly identityHash: string | undefined;
+  readonly state: "ready" | "behind";
+}
+
+/** The state of the server at one address, or a sentence why it is not known. */
+async function look(client: ApiServerClient, keyId: string, call: HttpCall): Promise<Look | string> {
+  try {
+    const found = await readKeyIdMetrics(client.lines("/metrics", call));
+    const state = hasKeyId(found, keyId) ? "ready" : "behind";
+    return { address: client.address, identityHash: found.identityHash, state };
+  } catch (thrown) {
+    const error = toKmsError(thrown);
+    if (error.code === "cancelled" || error.code === "internal") throw error;
+    return error.message;
+  }
+}
+
+/** The API servers whose Lease has not expired. */
+async function identities(
+  client: ApiServerClient,
+  call: HttpCall,
+  now: number,
+): Promise<readonly Pick<CountedServer, "name" | "host">[]> {
+  // A server, or a proxy before it, closes an idle connection at about the time of the next look.
+  const answer = await client.ask({ method: "GET", path: leases, once: true }, call);
+  if (answer.status !== 200) throw client.errorOf(answer, leases, action);
+  const list = field(answer.body, "items");
+  if (!Array.isArray(list)) {
+    throw new KmsError("provider_protocol", `Cannot ${action}: the answer is no list of Leases.`);
+  }
+  return list.flatMap((lease) => {
+    const [metadata, spec] = [field(lease, "metadata"), field(lease, "spec")];
+    const [name, host] = [field(metadata, "name"), field(field(metadata, "labels"), "kubernetes.io/hostname")];
+    if (typeof name !== "string" || isExpired(spec, now)) return [];
+    return [{ name, host: typeof host === "string" ? host : undefined }];
+  });
+}
+
+/** A Lease without a readable time counts: it is better to look for a server that is gone than to miss one. */
+function isExpired(spec: unknown, now: number): boolean {
+  const [renewed, seconds] = [field(spec, "renewTime"), field(spec, "leaseDurationSeconds")];
+  if (typeof renewed !== "string" || typeof seconds !== "number") return false;
+  return Date.parse(renewed) + seconds * 1_000 < now;
+}
+
+/** How long and how often {@linkcode awaitReady} looks, in milliseconds. */
+export interface CensusPatience {
+  /** Time for servers that were seen to learn the key ID. kube-apiserver asks for the Status once a minute. */
+  readonly waitMs: number;
+  /** Time between two looks. A server calls Encrypt within 3 seconds after the Status, and uses the key ID from then on. */
+  readonly everyMs: number;
+}
+
+/** Whether nothing stands against a census. @param assumed number of servers that are taken as ready unseen. */
+export function isComplete({ servers }: ServerCensus, assumed: number): boolean {
+  const count = (state: CountedServer["state"]) => servers.filter((one) => one.state === state).length;
+  return count("behind") === 0 && count("ready") > 0 && count("unseen") <= assumed;
+}
+
+/**
+ * Looks until two looks in a row are complete, no longer look can help, or the time has passed.
+ *
+ * @param onLook called after each look.
+ * @returns the last look.
+ */
+export async function awaitReady(
+  options: CensusOptions,
+  assumed: number,
+  { waitMs, everyMs }: CensusPatience,
+  onLook: (census: ServerCensus) => void = () => {},
+): Promise<ServerCensus> {
+  const { clock, signal } = options;
+  const until = clock.now() + waitMs;
+  for (let complete = 0;;) {
+    const census = await takeCensus(options);
+    onLook(census);
+    complete = isComplete(census, assumed) ? complete + 1 : 0;
+    const mayChange = census.servers.some(({ state }) => state === "behind");
+    if (complete === 2 || (complete === 0 && (!mayChange || clock.now() >= until))) return census;
+    await clock.sleep(everyMs, signal);
+    if (signal.aborted) throw abortError(signal, action);
+  }
+}

@@ -1,0 +1,118 @@
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { ApiServerDouble, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { systemClock } from "../../base/clock.ts";
+import { ApiServerClient } from "../apiserver/api_server_client.ts";
+import { awaitReady, type CensusOptions, isComplete, takeCensus } from "./server_census.ts";
+
+/** Takes a census of one or more doubles; the first one has the Leases. */
+async function withCensus<T>(
+  doubles: readonly ApiServerDouble[],
+  work: (options: CensusOptions) => Promise<T>,
+  localOnly = false,
+): Promise<T> {
+  const clients = await Promise.all(doubles.map(({ access }) => ApiServerClient.open(access, "look")));
+  const [client] = clients;
+  if (client === undefined) throw new Error("A census needs a server.");
+  let slept = 0;
+  const clock = {
+    ...systemClock,
+    now: () => slept,
+    sleep: (ms: number) => {
+      slept += ms;
+      return Promise.resolve();
+    },
+  };
+  try {
+    return await work({ client, clients, keyId: "t1-new", localOnly, clock, signal: new AbortController().signal });
+  } finally {
+    for (const one of clients) one[Symbol.dispose]();
+  }
+}
+
+Deno.test("takeCensus() counts Leases, and finds each server by the hash of its identity", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  one.leases = ["apiserver-one", "apiserver-two", "apiserver-three"];
+  two.leases = ["apiserver-two"];
+  two.keyId = "t1-old";
+  await withCensus([one, two], async (options) => {
+    const { servers, failures } = await takeCensus(options);
+    deepEqual(failures, []);
+    deepEqual(servers, [
+      { name: "apiserver-one", host: "node-0", state: "ready" },
+      { name: "apiserver-two", host: "node-1", state: "behind" },
+      { name: "apiserver-three", host: "node-2", state: "unseen" },
+    ]);
+    equal(isComplete({ servers, failures }, 1), false, "a server is behind");
+    two.keyId = "t1-new";
+    const later = await takeCensus(options);
+    deepEqual([0, 1].map((assumed) => isComplete(later, assumed)), [false, true]);
+  });
+});
+
+Deno.test("takeCensus() names addresses that do not answer, and counts the own server alone with localOnly", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  one.leases = ["apiserver-one", "apiserver-two"];
+  two.fault = () => statusAnswer(403, "no");
+  await withCensus([one, two], async (options) => {
+    const { servers, failures } = await takeCensus(options);
+    deepEqual(servers.map(({ state }) => state), ["ready", "unseen"]);
+    match(failures.join(), /^Cannot look at the API servers: .* forbids \/metrics to this user\.$/);
+  });
+  await withCensus([one], async (options) => {
+    deepEqual((await takeCensus(options)).servers.map(({ name, state }) => [name, state]), [[one.origin, "ready"]]);
+    equal(one.requests.filter(({ path }) => path.endsWith("leases")).length, 1);
+  }, true);
+});
+
+Deno.test("takeCensus() leaves out expired Leases, and counts servers whose metrics do not name them", async () => {
+  await using one = await ApiServerDouble.open();
+  const renewTime = (at: number) => new Date(at).toISOString();
+  const lease = (name: string, at: number) => ({
+    metadata: { name },
+    spec: { renewTime: renewTime(at), leaseDurationSeconds: 3_600 },
+  });
+  const items = [lease("gone", Date.now() - 7_200_000), lease("alive", Date.now()), { metadata: { name: "odd" } }];
+  one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: { items } } : undefined;
+  await withCensus([one], async (options) => {
+    // The identity of the double is another one.
+    deepEqual((await takeCensus(options)).servers.map(({ name, state }) => [name, state]), [
+      [one.origin, "ready"],
+      ["odd", "unseen"],
+    ]);
+    one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: { items: [] } } : undefined;
+    deepEqual((await takeCensus(options)).servers.map(({ state }) => state), ["ready"]);
+    one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: {} } : undefined;
+    await rejects(takeCensus(options), { code: "provider_protocol", message: /no list of Leases/ });
+    one.fault = ({ path }) => path.endsWith("leases") ? statusAnswer(403, "no") : undefined;
+    await rejects(takeCensus(options), { code: "permission_denied" });
+  });
+});
+
+Deno.test("awaitReady() waits for a server that is behind, and looks twice at one that is ready", async () => {
+  await using one = await ApiServerDouble.open();
+  one.keyId = "t1-old";
+  const patience = { waitMs: 60_000, everyMs: 5_000 };
+  await withCensus([one], async (options) => {
+    let looks = 0;
+    const census = await awaitReady(options, 0, patience, () => {
+      if (++looks === 3) one.keyId = "t1-new";
+    });
+    deepEqual([isComplete(census, 0), looks], [true, 5]);
+    one.keyId = "t1-old";
+    looks = 0;
+    equal(isComplete(await awaitReady(options, 0, patience, () => void looks++), 0), false);
+    equal(looks, 13);
+  });
+});
+
+Deno.test("awaitReady() does not wait for a server that none of the addresses reaches", async () => {
+  await using one = await ApiServerDouble.open();
+  one.leases = ["apiserver-one", "apiserver-two"];
+  await withCensus([one], async (options) => {
+    let looks = 0;
+    const census = await awaitReady(options, 0, { waitMs: 60_000, everyMs: 5_000 }, () => void looks++);
+    deepEqual([looks, census.servers.map(({ state }) => state)], [1, ["ready", "unseen"]]);
+  });
+});
