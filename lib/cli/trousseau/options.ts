@@ -88,8 +88,7 @@ export const options = {
     type: "string",
     value: "FILE",
     files: true,
-    summary:
-      "the cluster that is asked, by the current context; rewrite in a pod: the pod's ServiceAccount if not given",
+    summary: "the cluster, by the current context; rewrite and audit access in a pod: else the pod's ServiceAccount",
   },
   "output": {
     type: "string",

@@ -4,6 +4,7 @@
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
+import { toKmsError } from "../../base/errors.ts";
 import type { ClusterAccess } from "../../cluster/apiserver/access.ts";
 import { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
 import type { Collection } from "../../cluster/rewrite/object_names.ts";
@@ -86,7 +87,7 @@ async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: Rewri
   });
   const { isResumed } = run;
   await run.run(collections);
-  const after = census === undefined ? undefined : await takeCensus(census);
+  const after = census === undefined ? undefined : await lastLook(census);
   progress[Symbol.dispose]();
   const server = patient.client.address;
   printRewrite(call, { server, targets, keyId, progress: run.progress, isResumed, assumed, after });
@@ -112,6 +113,11 @@ async function readyServers(
   const onLook = (census: ServerCensus) => progress.update(censusText(census));
   const census = await awaitReady(options, assumed, { waitMs, everyMs: lookMs }, onLook);
   if (!isComplete(census, assumed)) throw notReady(census, options);
+}
+
+/** The objects are done by then, so that a failure is a part of the report. */
+async function lastLook(options: CensusOptions): Promise<ServerCensus> {
+  return await takeCensus(options).catch((thrown) => ({ servers: [], failures: [toKmsError(thrown).message] }));
 }
 
 async function openAll(

@@ -96,8 +96,6 @@ export function printCounts(
 function conclusionsOf({ options }: TrousseauCall, done: CompletedRewrite): readonly string[] {
   const { progress, keyId, after, assumed, server } = done;
   const refused = progress.counts.reduce((sum, one) => sum + one.refused, 0);
-  const behind = after?.servers.filter(({ state }) => state !== "ready") ?? [];
-  const unexpected = behind.filter(({ state }) => state === "behind");
   return [
     ...(refused === 0 ? [] : [
       `${refused} objects or namespaces were refused${
@@ -105,7 +103,7 @@ function conclusionsOf({ options }: TrousseauCall, done: CompletedRewrite): read
       }; ` +
       "correct the causes and run the command again.",
     ]),
-    ...unexpected.map((one) => `API server ${serverText(one)} reports another key ID now: run the command again.`),
+    ...(after === undefined ? [] : lastLookText(after, assumed)),
     ...(keyId === null
       ? ["Over KMS v1 the plugin encrypts each write, and the API servers were not asked."]
       : [`The objects were written under key ID ${keyId}; trousseau verify proves it.`]),
@@ -114,6 +112,19 @@ function conclusionsOf({ options }: TrousseauCall, done: CompletedRewrite): read
       ? [`Only the API server at ${server} was counted: run the command on each control plane node.`]
       : []),
     ...(assumed === 0 ? [] : [`${assumed} API servers were taken as ready by --assume-ready, and were not seen.`]),
+  ];
+}
+
+/** The result of the look at the end, apart from servers that are ready or taken as such. */
+function lastLookText({ servers, failures }: ServerCensus, assumed: number): readonly string[] {
+  const isAssumed = servers.filter(({ state }) => state === "unseen").length <= assumed;
+  return [
+    ...servers.flatMap((one) => {
+      if (one.state === "ready" || (one.state === "unseen" && isAssumed)) return [];
+      const found = one.state === "behind" ? "reports another key ID now" : "was not seen at the end";
+      return [`API server ${serverText(one)} ${found}: run the command again.`];
+    }),
+    ...failures,
   ];
 }
 

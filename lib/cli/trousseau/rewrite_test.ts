@@ -136,6 +136,19 @@ Deno.test("rewrite looks again at the end, and ends with 1 if an API server has 
     match(out, /^API server apiserver-one \(node-0\) reports another key ID now: run the command again\.$/m);
   }));
 
+Deno.test("rewrite reports its counts, and ends with 1, if the API servers cannot be looked at again", () =>
+  onStage(async ({ double, ran }) => {
+    let isDone = false;
+    double.fault = ({ method, path }) => {
+      if (method === "PATCH" && path.endsWith("/b/secrets/two")) isDone = true;
+      return isDone && path.endsWith("/leases") ? statusAnswer(403, "no") : undefined;
+    };
+    const { status, out } = await ran("--resources", "secrets", ...settled);
+    equal(status, 1);
+    match(out, /^secrets +5 +5 +0$/m);
+    match(out, /^Cannot look at the API servers: .* forbids \/apis\/coordination/m);
+  }));
+
 Deno.test("rewrite takes KMS v1, the resources and their notes from the EncryptionConfiguration", () =>
   onStage(async ({ double, folder, ran }) => {
     await Deno.writeTextFile(`${folder}/encryption.yaml`, kmsV1);

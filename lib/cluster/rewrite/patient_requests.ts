@@ -11,12 +11,14 @@ import type { ApiServerClient, ApiServerRequest } from "../apiserver/api_server_
 
 /** How often and how long a request is repeated. Pauses are milliseconds. */
 export const patience = {
-  /** Requests in all while the API server throttles, or cannot be reached: about three minutes. */
+  /** Requests in all while the API server throttles, or cannot be reached: about two and a half minutes. */
   away: 12,
   /** Requests in all after an answer of another kind, such as a conflict or an internal error. */
   failed: 5,
   firstPause: 250,
   maxPause: 30_000,
+  /** Longest pause that the API server may ask for by `Retry-After`. */
+  maxRetryAfter: 60_000,
 } as const;
 
 /** The server, and the call. */
@@ -44,7 +46,8 @@ export async function askPatiently(call: PatientCall, request: ApiServerRequest)
       return result;
     }
     const pause = jittered(backoff(tries - 1, patience.firstPause, patience.maxPause), 0.2);
-    await clock.sleep(result.retryAfterMs === undefined ? pause : Math.max(pause, result.retryAfterMs), signal);
+    const asked = Math.min(result.retryAfterMs ?? 0, patience.maxRetryAfter);
+    await clock.sleep(Math.max(pause, asked), signal);
   }
 }
 
