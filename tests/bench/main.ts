@@ -1,7 +1,7 @@
 /**
  * `deno task bench [PART…]`: compares speed and size of the plugin with a bare server, under the same V8 flags, in one run.
  *
- * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
+ * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`, `snapshot`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
  * each figure N times instead of 5; `--against REV` measures another commit beside this one and nothing else, in `--pairs N`
  * pairs (7 by default); `--strict` ends with status 1 if anything falls short of its target.
  *
@@ -23,6 +23,7 @@ import { measureObjects } from "./objects.ts";
 import { peerProgram } from "./peer.ts";
 import { print, printTargets, type Target } from "./report.ts";
 import { measureSeveral } from "./several.ts";
+import { measureSnapshot } from "./snapshot.ts";
 import { measureStartup } from "./startup.ts";
 import { measureVendors } from "./vendors.ts";
 
@@ -34,6 +35,7 @@ const parts = {
   objects: measureObjects,
   memory: measureMemory,
   load: measureLoad,
+  snapshot: measureSnapshot,
 } as const satisfies Record<string, (bench: Bench) => Promise<Target[]>>;
 
 const latencies = [0, 5, 20] as const;

@@ -82,10 +82,10 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ? ["/nonexistent/rbac.json"]
       : name === "verify"
       ? ["--snapshot", "/nonexistent/snapshot.db"]
-      : name === "rewrite"
-      ? ["--kubeconfig", "/nonexistent/kubeconfig"]
       : name === "doctor"
       ? ["--apiserver-args", "/nonexistent/args"]
+      : name === "rewrite"
+      ? ["--kubeconfig", "/nonexistent/kubeconfig"]
       : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);

@@ -4,16 +4,21 @@
  *
  * @module
  */
-import { equal } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import type { Sealed } from "../../lib/services/kms/service.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { type MemoryProvider, memoryProviders } from "../support/memory_provider.ts";
-import { run } from "../support/processes.ts";
+import { MemoryProvider, memoryProviders } from "../support/memory_provider.ts";
+import { run, waitFor } from "../support/processes.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
+import type { LineTarget } from "../../lib/telemetry/line_target.ts";
+import { StateFolderWatch } from "../../lib/base/state_folder.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { type WatchedOptions, WatchedPlugin } from "./harness/watched_plugin.ts";
 
 const rules = new URL("../../deploy/prometheus/rules.yaml", import.meta.url).pathname;
-const hourly = { stepMs: 3_600_000 } as const;
+const hour = 3_600_000;
+const day = 24 * hour;
+const hourly = { stepMs: hour } as const;
 
 /** The number of readings until an alert must be silent, and the plugins with all readings, after which it must fire. */
 interface Course {
@@ -22,6 +27,18 @@ interface Course {
 }
 
 type Stage = (kms: readonly MemoryProvider[], options?: WatchedOptions) => Promise<WatchedPlugin>;
+
+/** A disk that is full. */
+const full: LineTarget = {
+  prepare: () => Promise.resolve(false),
+  write: () => Promise.reject(new Error("full")),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
+/** A recovery provider whose private key is loaded, so that it unwraps. */
+class LoadedRecovery extends MemoryProvider {
+  override readonly kind = "recovery";
+}
 
 /** How each state comes about. */
 const courses: Readonly<Record<string, (start: Stage) => Promise<Course>>> = {
@@ -163,12 +180,62 @@ const courses: Readonly<Record<string, (start: Stage) => Promise<Course>>> = {
     });
     return { silentFor: 7 * 24 + 1, plugins: [plugin] };
   },
-  async TrousseauAuditLinesLost(start) {
-    // A disk that is full from the first line on.
-    const full = { prepare: () => Promise.resolve(false), write: () => Promise.reject(new Error("full")) };
-    const plugin = await start(memoryProviders("a"), {
-      audit: { ...full, [Symbol.asyncDispose]: () => Promise.resolve() },
+  async TrousseauRecoveryKeyLoaded(start) {
+    const before = await start(memoryProviders("a"));
+    await before.pass(2);
+    const plugin = await start([new LoadedRecovery("safe"), ...memoryProviders("a")]);
+    await plugin.pass(70);
+    return { silentFor: 60, plugins: [plugin] };
+  },
+  async TrousseauStateFolderNotWritable(start) {
+    const clock = new FakeClock();
+    const disk: { why: string | undefined } = { why: undefined };
+    await using watch = new StateFolderWatch({
+      folder: "/state",
+      clock,
+      onChange: () => undefined,
+      look: () => Promise.resolve(disk.why),
     });
+    watch.start();
+    const plugin = await start(memoryProviders("a"), { clock, stateFolder: watch });
+    await plugin.pass(5);
+    disk.why = "the disk is full";
+    await plugin.pass(10);
+    return { silentFor: 5, plugins: [plugin] };
+  },
+  async TrousseauAuditNotWritable(start) {
+    const plugin = await start(memoryProviders("a"), { audit: full });
+    await plugin.pass(5);
+    await plugin.seal();
+    await waitFor("a write that fails", () => plugin.telemetry.problem() !== "", { timeoutMs: 60_000 });
+    await plugin.pass(10);
+    return { silentFor: 5, plugins: [plugin] };
+  },
+  async TrousseauLogLinesLost(start) {
+    const plugin = await start(memoryProviders("a"), { log: full });
+    await plugin.pass(20);
+    await plugin.pass(3, () => {
+      for (let line = 0; line < 3_000; line++) plugin.telemetry.log.log("error", "x".repeat(1_000), {});
+    });
+    return { silentFor: 20, plugins: [plugin] };
+  },
+  // Events as a provider or the socket reports them.
+  TrousseauTokenExpired: (start) => noted(start, 5, 10, (now) => [lifetime("token_lifetime", now - 1)]),
+  TrousseauTokenExpires: (start) => noted(start, 72, 5, (now) => [lifetime("token_lifetime", now + 20 * hour)], hourly),
+  TrousseauCertificateExpires: (start) =>
+    noted(start, 5, 5, (now) => [lifetime("certificate_lifetime", now + 9 * day)]),
+  TrousseauCertificateEndsToday: (start) =>
+    noted(start, 5, 5, (now) => [lifetime("certificate_lifetime", now + 20 * hour)]),
+  TrousseauRenewalsFail: (start) =>
+    noted(start, 20, 8, () => [{ type: "token_renewed", provider: "a", result: "unreachable", seconds: 1 }]),
+  TrousseauLoginsFail: (start) =>
+    noted(start, 20, 8, () => [
+      { type: "login", provider: "a", method: "token", result: "permission_denied", seconds: 1 },
+    ]),
+  TrousseauSocketSilent: (start) => noted(start, 5, 5, () => [socketEvent("silent")]),
+  TrousseauSocketRefusesConnections: (start) => noted(start, 20, 3, () => [socketEvent("accept_refused")]),
+  async TrousseauAuditLinesLost(start) {
+    const plugin = await start(memoryProviders("a"), { audit: full });
     await plugin.pass(20);
     await plugin.pass(3, async () => {
       for (let line = 0; line < 12_000; line++) await plugin.handlers.v2.Status({}, {} as never);
@@ -177,6 +244,32 @@ const courses: Readonly<Record<string, (start: Stage) => Promise<Course>>> = {
     return { silentFor: 20, plugins: [plugin] };
   },
 };
+
+/** A credential that lasts for four days and a month, then a plugin that reports events in each step. */
+async function noted(
+  start: Stage,
+  before: number,
+  after: number,
+  events: (now: number) => readonly Event[],
+  options: WatchedOptions = {},
+): Promise<Course> {
+  const plugin = await start(memoryProviders("a"), options);
+  const { notify } = plugin.telemetry;
+  const { clock } = plugin;
+  notify(lifetime("token_lifetime", clock.now() + 4.5 * day));
+  notify(lifetime("certificate_lifetime", clock.wall() + 30 * day));
+  await plugin.pass(before);
+  await plugin.pass(after, () => events(clock.now()).forEach(notify));
+  return { silentFor: before, plugins: [plugin] };
+}
+
+function lifetime(type: "token_lifetime" | "certificate_lifetime", expiresAt: number): Event {
+  return { type, provider: "a", expiresAt };
+}
+
+function socketEvent(action: "silent" | "accept_refused"): Event {
+  return { type: "socket", action, path: "/run/kms.sock", message: "" };
+}
 
 /** Decrypts of what a node with other keys has sealed. */
 async function foreignKeys(start: Stage, envelopes: number): Promise<Course> {
@@ -213,6 +306,23 @@ async function reading(start: Stage, options: WatchedOptions = {}) {
   const sealed = await anotherSealed(start, a);
   return [await start([a], options), a, sealed] as const;
 }
+
+/** Alerts that `prometheus_test.ts` sees. */
+const live = ["TrousseauDown", "KubeApiserverKeyIdNotOfPlugin"];
+
+/** Alerts that only `rules_cases.yaml` and `rules_cases_days.yaml` show. */
+const casesAlone = [
+  "TrousseauRestarts",
+  "KubeApiserverRefusesEncryptionConfiguration",
+  "KubeApiserverRefusesKeyId",
+  "TrousseauDrillFailed",
+  "TrousseauDrillNotRun",
+];
+
+Deno.test("every alert is seen on real metrics, or is one of the few that promtool's cases alone show", async () => {
+  const alerts = [...(await Deno.readTextFile(rules)).matchAll(/- alert: (\w+)/g)].map(([, alert = ""]) => alert);
+  deepEqual([...Object.keys(courses), ...live, ...casesAlone].toSorted(), alerts.toSorted());
+});
 
 for (const [alert, course] of Object.entries(courses)) {
   Deno.test(`${alert} fires on the metrics of a plugin in its state, and not before`, async () => {

@@ -1,6 +1,6 @@
 /**
- * Searches every output at every level for known secrets: logs, audit, metrics, HTTP, errors and the commands of an
- * operator.
+ * Searches every output at every level for known secrets: logs, audit, metrics, HTTP, traces, errors and the commands of
+ * an operator.
  *
  * @module
  */
@@ -69,7 +69,24 @@ function overhear(server: TransitServer, canaries: Canaries): void {
   };
 }
 
-async function configIn(folder: string, server: TransitServer, port: number, sopsPort: number): Promise<string> {
+/** A collector of traces that answers 401 now and then. Disposing of it ends it. */
+function traceCollector(token: string) {
+  const bodies: string[] = [];
+  const served = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    assert.equal(request.headers.get("authorization"), token);
+    bodies.push(await request.text());
+    return bodies.length % 3 === 2 ? new Response(token, { status: 401 }) : Response.json({});
+  });
+  return { bodies, port: served.addr.port, [Symbol.asyncDispose]: () => served.shutdown() };
+}
+
+interface Ports {
+  readonly plugin: number;
+  readonly sops: number;
+  readonly traces: number;
+}
+
+async function configIn(folder: string, server: TransitServer, ports: Ports): Promise<string> {
   const file = `${folder}/trousseau.yaml`;
   await Deno.writeTextFile(`${folder}/secret-id`, server.secretId, { mode: 0o600 });
   await Deno.writeTextFile(
@@ -79,8 +96,14 @@ state: ${folder}/state
 wrap: any
 cache: { maxAge: 1ms, graceOnOutage: 0s }
 probe: { interval: 1s }
-telemetry: { listen: "127.0.0.1:${port}", log: { level: debug, format: json }, audit: stdout }
-sops: { listen: "127.0.0.1:${sopsPort}", keys: [{ name: default }] }
+telemetry:
+  listen: "127.0.0.1:${ports.plugin}"
+  log: { level: debug, format: json }
+  audit: stdout
+  traces:
+    endpoint: "http://127.0.0.1:${ports.traces}"
+    headers: [{ name: authorization, value: { file: ${folder}/collector-token } }]
+sops: { listen: "127.0.0.1:${ports.sops}", keys: [{ name: default }] }
 providers:
   - name: vault
     kind: vault-transit
@@ -158,7 +181,11 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
   const dataKey = new Uint8Array(randomBytes(32));
   canaries.add("a file's data key from sops", dataKey);
   const [port, sopsPort] = [freePort(), freePort()];
-  const file = await configIn(folder, server, port, sopsPort);
+  const token = `Bearer ${crypto.randomUUID()}`;
+  canaries.add("collector's token", utf8(token));
+  await Deno.writeTextFile(`${folder}/collector-token`, token, { mode: 0o600 });
+  await using collector = traceCollector(token);
+  const file = await configIn(folder, server, { plugin: port, sops: sopsPort, traces: collector.port });
   const flags = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main];
   const outputs = new Map<string, string>();
   {
@@ -204,6 +231,8 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
     await sops.stop();
     outputs.set("logs and audit of sops", sops.output);
   }
+  outputs.set("traces", collector.bodies.join("\n"));
+  assert.match(outputs.get("traces") ?? "", /"unwrap vault"/);
   outputs.set("the state folder", await Deno.readTextFile(`${folder}/state/key-ring.json`));
   assert.ok(canaries.count >= 6, `only ${canaries.count} kinds of canaries were seen`);
   for (const what of [/"level":"debug"/, /"operation":"decrypt"/, /"result":"integrity"/]) {

@@ -210,7 +210,8 @@ function sorted(wraps: readonly WrapLabel[]): readonly WrapLabel[] {
 }
 
 function startsWith(value: Uint8Array, text: string): boolean {
-  return latin1(value.subarray(0, text.length)) === text;
+  for (let at = 0; at < text.length; at++) if (value[at] !== text.charCodeAt(at)) return false;
+  return true;
 }
 
 function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -131,6 +131,11 @@ export class Plugin implements AsyncDisposable {
     this.#port = port;
   }
 
+  /** The host and port of its HTTP endpoint. */
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
   /** One Status by v2. */
   async status(): Promise<StatusResponse> {
     return await this.client.v2.Status({}, { signal: new AbortController().signal });

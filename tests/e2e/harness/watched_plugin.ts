@@ -33,12 +33,14 @@ const quiet: LineTarget = {
 };
 
 /** Options of a plugin; the rest is as in the default configuration. */
-export type WatchedOptions = Partial<Pick<ServiceOptions, "wrap" | "cache" | "readForeign">> & {
+export type WatchedOptions = Partial<Pick<ServiceOptions, "wrap" | "cache" | "readForeign" | "stateFolder">> & {
   readonly retired?: readonly MemoryProvider[];
   readonly instance?: string;
   readonly clock?: FakeClock;
   /** The target of the audit; none if left out. */
   readonly audit?: LineTarget;
+  /** The target of the log; it is dropped if left out. */
+  readonly log?: LineTarget;
   /** The time between two readings in milliseconds; a minute if left out. */
   readonly stepMs?: number;
 };
@@ -74,16 +76,16 @@ export class WatchedPlugin implements AsyncDisposable {
 
   /** Starts a plugin with these KMS. */
   static async start(kms: readonly MemoryProvider[], options: WatchedOptions = {}): Promise<WatchedPlugin> {
-    const { retired = [], clock = new FakeClock(), audit, instance: _, stepMs: __, ...rest } = options;
+    const { retired = [], clock = new FakeClock(), audit, log = quiet, instance: _, stepMs: __, ...rest } = options;
     const telemetry = await openTelemetry({
       log: { level: "error", format: "json", colours: false },
       audit: undefined,
       version: "0",
       clock,
-      targets: { log: quiet, ...(audit && { audit }) },
+      targets: { log, ...(audit && { audit }) },
       countable: {
         apis: kmsOperations,
-        providers: [...kms, ...retired].map(({ name, kind }) => ({ name, kind, method: undefined })),
+        providers: [...kms, ...retired].map(({ name, kind }) => ({ name, kind, method: "token" })),
       },
     });
     const { notify } = telemetry;

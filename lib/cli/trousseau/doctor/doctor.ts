@@ -32,13 +32,13 @@ import { apiServerFindings } from "./api_server_findings.ts";
 import { type DoctorFinding, found } from "./finding.ts";
 import { keyFindingsOf, providerFindings, stateFindings } from "./kms_findings.ts";
 import { type CountedObjects, nightFindings } from "./night_findings.ts";
-import { certificateFindings } from "./node_certificates.ts";
+import { credentialFindings } from "./node_credentials.ts";
 import { apiServerClock } from "./node_clock.ts";
 import { folderFindings, freeBytesOf } from "./node_folders.ts";
 import { socketFindings } from "./node_socket.ts";
 import { unitFindings } from "./node_unit.ts";
 import { nodesFindings } from "./nodes_findings.ts";
-import { examinePlugin } from "./plugin_findings.ts";
+import { examinePlugin, type PluginExamination } from "./plugin_findings.ts";
 import { doctorCounts, doctorJunit, doctorText } from "./report.ts";
 
 /** The files of this node, and what starts its services. */
@@ -96,7 +96,7 @@ function withoutWrites(call: TrousseauCall): TrousseauCall {
 async function findingsOf(config: Config | KmsError, call: TrousseauCall): Promise<readonly DoctorFinding[]> {
   const { options, terminal: { signal } } = call;
   const host = await hostOf(call);
-  const socket = config instanceof KmsError ? undefined : config.socket.path;
+  const socket = config instanceof KmsError || config.keyring.isWritten ? undefined : config.socket.path;
   const given = options["encryption-config"];
   const ofApiServer = await apiServerFindings({ start: host.apiServer, given, socket, files: host.files });
   const clock = await apiServerClock(host.apiServer, host.files, signal);
@@ -123,11 +123,11 @@ async function withConfig(config: Config, host: Host, call: TrousseauCall): Prom
   const checked = await examineConfig(config, call, { writes, remarks: "left out" });
   const { state } = await nodeMemory(config);
   const known = state instanceof KmsError ? undefined : state;
-  const plugin = await examinePlugin(config, signal);
+  const plugin = await examineService(config, host, signal);
   return [
     ...stateFindings(checked),
     ...plugin.findings,
-    ...await nodeFindings(config, host),
+    ...await nodeFindings(config),
     ...providerFindings(checked),
     ...await keyFindingsOf(config, checked, known, signal),
     ...await nodesFindings(options.nodes, plugin.status, signal),
@@ -135,13 +135,27 @@ async function withConfig(config: Config, host: Host, call: TrousseauCall): Prom
   ];
 }
 
-async function nodeFindings(config: Config, { files, units, apiServer }: Host): Promise<readonly DoctorFinding[]> {
-  const own = hostFiles("/");
-  return [
-    ...await folderFindings(config, own, freeBytesOf),
-    ...await certificateFindings([...config.providers, ...config.retired], systemClock.wall()),
-    ...await socketFindings(config.socket.path, apiServer, own),
+/** The running plugin, its socket and its unit. The file of a keyring has none of them. */
+async function examineService(
+  config: Config,
+  { files, units, apiServer }: Host,
+  signal: AbortSignal,
+): Promise<PluginExamination> {
+  if (config.keyring.isWritten) {
+    return { findings: [found("plugin-none", { file: config.file ?? "" })], status: undefined };
+  }
+  const { findings, status } = await examinePlugin(config, signal);
+  const more = [
+    ...await socketFindings(config.socket.path, apiServer, hostFiles("/")),
     ...await unitFindings(apiServer?.service ?? "kubelet.service", units, files),
+  ];
+  return { findings: [...findings, ...more], status };
+}
+
+async function nodeFindings(config: Config): Promise<readonly DoctorFinding[]> {
+  return [
+    ...await folderFindings(config, hostFiles("/"), freeBytesOf),
+    ...await credentialFindings([...config.providers, ...config.retired], systemClock.wall()),
   ];
 }
 

@@ -1,5 +1,4 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { Authority } from "../../../../tests/support/certificates.ts";
 import { withVault } from "../../../../tests/support/checked_vault.ts";
 import { fakeTerminal } from "../../../../tests/support/fake_terminal.ts";
 import { writeHost } from "../../../../tests/support/host_folder.ts";
@@ -9,7 +8,6 @@ import { TemporaryConfig } from "../../../../tests/support/temporary_config.ts";
 import { VaultDouble } from "../../../../tests/support/vault_double.ts";
 import { run } from "../../run.ts";
 import { trousseau } from "../program.ts";
-import { certificateFindings } from "./node_certificates.ts";
 
 interface Found {
   readonly id: string;
@@ -86,6 +84,21 @@ Deno.test("doctor() goes on with kube-apiserver if the configuration is invalid"
   match(document.findings[0].sentence, /trousseau\.yaml:\d+:1: wrapp: /);
 });
 
+Deno.test("doctor() examines the providers of a keyring, and neither a plugin nor its socket", async () => {
+  await using config = await TemporaryConfig.make();
+  const { folder } = config;
+  const keyring = {
+    store: `${folder}/store`,
+    state: `${folder}/own`,
+    adminSocket: `${folder}/admin/a.sock`,
+    listen: "none",
+  };
+  await config.write({ keyring });
+  const { ids, findings } = await examined(config);
+  ok(ids.includes("plugin-none") && !ids.includes("plugin-silent") && !ids.includes("socket-absent"), `${ids}`);
+  ok(findings.some(({ id }) => id === "provider-well"));
+});
+
 Deno.test("doctor() finds what Vault tells about the key, in the place of check's remarks", async () => {
   await using vault = new VaultDouble();
   vault.properties = { exportable: true, deletion_allowed: true };
@@ -147,21 +160,4 @@ Deno.test("doctor() prints groups with the worst finding first", async () => {
   const { out } = await config.run("doctor");
   match(out, /^Configuration: .*trousseau\.yaml; plugin: unix:.*\n\nThis node\n {2}bad /);
   match(out, /\n\d+ bad, \d+ warnings, \d+ not examined, \d+ ok\.\n$/);
-});
-
-Deno.test("certificateFindings() tells certificates that last, that end soon and that have ended", async () => {
-  const folder = await Deno.makeTempDir();
-  const { certificate } = new Authority().issue({ commonName: "node", names: ["node"] });
-  await Deno.writeTextFile(`${folder}/a.pem`, certificate);
-  const settings = { kind: "vault-transit", name: "v", tls: { certificateFile: `${folder}/a.pem` } };
-  const providers = [{ name: "v", formerly: [], settings: settings as never }];
-  const [first] = await certificateFindings(providers, Date.now());
-  const until = Date.parse(/\d{4}-\S+Z/.exec(first?.sentence ?? "")?.[0] ?? "");
-  const at = async (now: number) => (await certificateFindings(providers, now)).map(({ id }) => id);
-  deepEqual(await at(until - 1000), ["certificate-ends"]);
-  deepEqual(await at(until + 1000), ["certificate-ended"]);
-  equal(first?.id, "certificate-lasts");
-  await Deno.writeTextFile(`${folder}/a.pem`, "no certificate");
-  deepEqual(await at(Date.now()), []);
-  await Deno.remove(folder, { recursive: true });
 });

@@ -38,6 +38,7 @@ const config = {
   state: "/var/lib/trousseau",
   socket: { path: "/run/trousseau/kms.sock", mode: 0o600, owner: undefined, group: undefined },
   telemetry: { listen: undefined, log: { level: "info", format: "text" }, audit: "/var/log/audit/kms.log" },
+  keyring: { isWritten: false },
 } as const;
 
 /** The IDs of folders with a state folder of mode 0700. */

@@ -27,16 +27,16 @@ export async function freeBytesOf(path: string): Promise<number | undefined> {
 
 /** Examines the folders that the configuration names. */
 export async function folderFindings(
-  config: Pick<Config, "state" | "socket" | "telemetry">,
+  config: Pick<Config, "state" | "socket" | "telemetry"> & { readonly keyring: Pick<Config["keyring"], "isWritten"> },
   files: HostFiles,
   freeBytes: FreeBytes,
 ): Promise<readonly DoctorFinding[]> {
-  const { state, socket, telemetry: { audit } } = config;
+  const { state, socket, telemetry: { audit }, keyring } = config;
   const auditFolder = audit === undefined || audit === "stdout" ? [] : [dirname(audit)];
   const written = [...new Set([state, ...auditFolder])];
   const parts = await Promise.all([
     folder(state, "0700", files),
-    folder(dirname(socket.path), "0755", files),
+    ...keyring.isWritten ? [] : [folder(dirname(socket.path), "0755", files)],
     ...auditFolder.filter((path) => path !== state).map((path) => folder(path, "0755", files)),
     stateFiles(state, files),
     ...written.map((path) => spaceOf(path, files, freeBytes)),

@@ -33,6 +33,12 @@ export const nodeRows = {
     sentence: "The running plugin is not well: {message}",
     cure: "trousseau status{config}",
   },
+  "plugin-none": {
+    group: "node",
+    severity: "skip",
+    sentence: "{file} configures a keyring: its server, its sockets and its unit were not examined.",
+    cure: "clectl health, with the address of the keyring",
+  },
   "audit-fails": {
     group: "node",
     severity: "warn",
@@ -153,6 +159,19 @@ export const nodeRows = {
     severity: "bad",
     sentence: "The certificate {path} has ended at {date}.",
     cure: "Issue a new one into the same file; the plugin takes it up by itself.",
+  },
+  "token-lasts": { group: "node", severity: "ok", sentence: "The token in {source} lasts until {date}.", cure: "" },
+  "token-ends": {
+    group: "node",
+    severity: "warn",
+    sentence: "The token in {source} ends at {date}.",
+    cure: "See why its issuer has not renewed it: kubelet, the agent of the machine, or a job of your own.",
+  },
+  "token-ended": {
+    group: "node",
+    severity: "bad",
+    sentence: "The token in {source} has ended at {date}.",
+    cure: "Put a new token there, and see why its issuer has not renewed it.",
   },
   "socket-reachable": {
     group: "node",
