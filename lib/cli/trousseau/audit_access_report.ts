@@ -87,13 +87,12 @@ function legendOf(access: readonly SecretAccess[]): readonly string[] {
 function conclusionsOf({ access, dangling, baseline, added }: AccessAudit): readonly string[] {
   const others = new Set(access.filter(({ builtIn }) => !builtIn).map(({ subject }) => subject));
   return [
-    `${others.size} subjects beside the components of Kubernetes.`,
+    `Subjects beside the components of Kubernetes: ${others.size}.`,
     ...(dangling.length === 0 ? [] : [
-      `${dangling.length} bindings name a role that does not exist, and give its rights when somebody makes it: ` +
-      `${dangling.join(", ")}.`,
+      `Bindings to a role that does not exist, which give its rights when somebody makes it: ${dangling.join(", ")}.`,
     ]),
     ...(baseline === undefined || added === undefined ? [] : [
-      added.size === 0 ? `Nothing is new since ${baseline}.` : `${added.size} permissions are new since ${baseline}.`,
+      added.size === 0 ? `Nothing is new since ${baseline}.` : `New since ${baseline}: ${added.size}.`,
     ]),
   ];
 }

@@ -50,7 +50,7 @@ Deno.test("audit access --baseline ends with 1 for what is new, and with 0 for t
     const same = await audited([...before, binding("again", "anna")], "--baseline", baseline);
     deepEqual([same.status, /Nothing is new since/.test(same.out)], [0, true]);
     const more = await audited([...before, binding("others", "berta")], "--baseline", baseline);
-    deepEqual([more.status, /1 permissions are new/.test(more.out)], [1, true]);
+    deepEqual([more.status, /New since .*: 1\./.test(more.out)], [1, true]);
     match(more.out, /User berta .* read NEW/);
     const { access } = JSON.parse((await audited([role, binding("b", "berta")], "--baseline", baseline, "--json")).out);
     deepEqual(access.map(({ isNew }: { isNew: boolean }) => isNew), [true]);

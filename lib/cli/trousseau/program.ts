@@ -26,7 +26,7 @@ export const trousseau: Program<Terminal> = defineProgram<typeof options, Termin
   habits,
   reportError: (thrown) =>
     thrown instanceof SnapshotError
-      ? { code: "snapshot_damaged", message: thrown.message, causes: [], status: exitCodes.data.status }
+      ? { code: thrown.code, message: thrown.message, causes: [], status: exitCodes.data.status }
       : reportKeyringError(thrown),
   links: { trousseaud: ["keyring", "serve"] },
   firstPage: {

@@ -1,4 +1,6 @@
-import { equal, rejects } from "node:assert/strict";
+import { equal, match, rejects } from "node:assert/strict";
+import { plainSnapshot } from "../../../tests/support/snapshot_file.ts";
+import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { UsageError } from "../command.ts";
 import { snapshotOf } from "./snapshot_option.ts";
@@ -28,4 +30,21 @@ Deno.test("snapshotOf() refuses options that do not go together, and an empty fo
   ) {
     await rejects(snapshotOf({ options }), UsageError, JSON.stringify(options));
   }
+});
+
+Deno.test("decrypt --newest --check ends with 65 and one sentence if the newest snapshot is too old, else with 0", async () => {
+  await using config = await TemporaryConfig.make({});
+  const folder = `${config.folder}/snapshots`;
+  await Deno.mkdir(folder);
+  const drill = ["decrypt", "--newest", folder, "--check"];
+  equal((await config.run(...drill)).status, 65, "an empty folder");
+  await Deno.writeFile(`${folder}/a.db`, plainSnapshot());
+  equal((await config.run(...drill)).status, 0);
+  const old = (Date.now() - 36 * 86_400_000) / 1000;
+  await Deno.utime(`${folder}/a.db`, old, old);
+  const { status, out, err } = await config.run(...drill);
+  equal(status, 65);
+  equal(out, "");
+  match(err, /^trousseau: .*a\.db is the newest snapshot and \d+ hours old, more than 35d: [^\n]+\n$/);
+  equal(JSON.parse((await config.run(...drill, "--json")).out).error.code, "snapshot_outdated");
 });

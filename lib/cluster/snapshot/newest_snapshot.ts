@@ -35,19 +35,19 @@ export async function newestSnapshot(folder: string, maxAgeMs: number, now: numb
   const files = await datedFiles(folder);
   const newest = files.reduce<DatedFile | undefined>((a, b) => a && a.modifiedAt >= b.modifiedAt ? a : b, undefined);
   if (newest === undefined) {
-    throw new SnapshotError(`${folder} has no snapshot: name the folder into which etcdctl snapshot save writes.`);
+    throw outdated(`${folder} has no snapshot: name the folder into which etcdctl snapshot save writes.`);
   }
   const { path, modifiedAt } = newest;
   const age = now - modifiedAt;
   if (age > maxAgeMs) {
     const hours = Math.floor(age / hourMs);
-    throw new SnapshotError(
+    throw outdated(
       `${path} is the newest snapshot and ${hours} hours old, more than ${formatDuration(maxAgeMs)}: find out why no ` +
         "newer one was saved.",
     );
   }
   if (age < -maxAheadMs) {
-    throw new SnapshotError(`${path} is the newest snapshot and dated in the future: set the clock, or its date.`);
+    throw outdated(`${path} is the newest snapshot and dated in the future: set the clock, or its date.`);
   }
   return path;
 }
@@ -75,4 +75,8 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
     if (thrown instanceof Deno.errors.NotFound) return undefined;
     throw thrown;
   }
+}
+
+function outdated(message: string): SnapshotError {
+  return new SnapshotError(message, "snapshot_outdated");
 }

@@ -51,6 +51,7 @@ Deno.test("newestSnapshot() refuses one that is too old, in one sentence", () =>
       newestSnapshot(folder, limit, now),
       new SnapshotError(
         `${folder}/a.db is the newest snapshot and 864 hours old, more than 35d: find out why no newer one was saved.`,
+        "snapshot_outdated",
       ),
     );
     await make(folder, "a.db", 1.1);
