@@ -108,18 +108,20 @@ class ItemReader {
     const roleKind = field(reference, "kind");
     if (roleKind !== "Role" && roleKind !== "ClusterRole") return this.#fail("names no Role or ClusterRole in roleRef");
     const labels = field(field(this.#item, "metadata"), "labels");
+    const identity = this.#identity(kind === "RoleBinding");
     return {
       kind,
-      ...this.#identity(kind === "RoleBinding"),
+      ...identity,
       role: { kind: roleKind, name: this.#text(reference, "name") },
-      subjects: this.#list(this.#item, "subjects").map((subject) => this.#subject(subject)),
+      subjects: this.#list(this.#item, "subjects").map((subject) => this.#subject(subject, identity.namespace)),
       isDefault: field(labels, defaultLabel) === "rbac-defaults",
     };
   }
 
-  #subject(subject: unknown): RbacSubject {
+  /** @param ofBinding the namespace of a ServiceAccount that names none, as the API server's authorizer takes it. */
+  #subject(subject: unknown, ofBinding: string | undefined): RbacSubject {
     const [kind, name] = [field(subject, "kind"), this.#text(subject, "name")];
-    if (kind === "ServiceAccount") return { kind, name, namespace: this.#text(subject, "namespace") };
+    if (kind === "ServiceAccount") return { kind, name, namespace: this.#text(subject, "namespace", ofBinding) };
     if (kind === "User" || kind === "Group") return { kind, name, namespace: undefined };
     return this.#fail(`has a subject that is no User, Group or ServiceAccount of ${rbacGroup}`);
   }
@@ -132,9 +134,11 @@ class ItemReader {
     };
   }
 
-  #text(of: unknown, name: string): string {
-    const value = field(of, name);
-    return typeof value === "string" && value !== "" ? value : this.#fail(`has no ${name} where it must have one`);
+  // The API leaves an empty text out, or gives it as "" or null.
+  #text(of: unknown, name: string, otherwise?: string): string {
+    const value = field(of, name) ?? "";
+    const text = value === "" ? otherwise : value;
+    return typeof text === "string" ? text : this.#fail(`has no ${name} where it must have one`);
   }
 
   // The API leaves an empty list out, or gives it as null.

@@ -138,6 +138,27 @@ Deno.test("secretAccess() takes a ServiceAccount and the user of its name for on
   deepEqual(access.map(({ subject }) => subject), ["ServiceAccount a/b"]);
 });
 
+Deno.test("readRbac() takes the namespace of a RoleBinding for its ServiceAccounts that name none, as the API server does", () => {
+  const accounts = [
+    { kind: "ServiceAccount", name: "default" },
+    { kind: "ServiceAccount", name: "ci", namespace: "" },
+    {
+      kind: "ServiceAccount",
+      name: "ci",
+      namespace: "b",
+    },
+  ];
+  const { access } = report(
+    role("r", [core(["secrets"], ["get"])]),
+    binding("b", { kind: "ClusterRole", name: "r" }, "shop", accounts),
+  );
+  deepEqual(access.map(({ subject }) => subject), [
+    "ServiceAccount b/ci",
+    "ServiceAccount shop/ci",
+    "ServiceAccount shop/default",
+  ]);
+});
+
 Deno.test("readRbac() refuses what it would overlook, and passes over other kinds", () => {
   for (
     const [item, why] of [
@@ -149,6 +170,10 @@ Deno.test("readRbac() refuses what it would overlook, and passes over other kind
       [binding("b", { kind: "ClusterRole", name: "r" }, undefined, [{ kind: "Robot", name: "r" }]), /no User, Group/],
       [
         binding("b", { kind: "ClusterRole", name: "r" }, undefined, [{ kind: "ServiceAccount", name: "r" }]),
+        /namespace/,
+      ],
+      [
+        binding("b", { kind: "ClusterRole", name: "r" }, "a", [{ kind: "ServiceAccount", name: "r", namespace: 1 }]),
         /namespace/,
       ],
     ] as const
