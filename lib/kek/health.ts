@@ -111,6 +111,17 @@ export class HealthBoard {
     this.#settle(record);
   }
 
+  /**
+   * Records that the KMS answered a call, though without success: of a provider that is not probed this ends an outage,
+   * as {@linkcode HealthBoard.succeeded} does, and is no success.
+   */
+  reached(name: string, begunAt: number): void {
+    const record = this.#records.get(name);
+    if (!record || record.probed || begunAt < record.failedAt) return;
+    record.callError = undefined;
+    this.#settle(record);
+  }
+
   /** Keeps the reason of a failure that does not make a provider sick until its first success. */
   #noteUnknown(record: ProviderRecord, error: KmsError): void {
     if (record.health.state === "unknown") record.health = { ...record.health, message: error.message };

@@ -159,3 +159,14 @@ Deno.test("HealthBoard ends no failure by a success of a call that began before 
   stage.board.succeeded("a", "probe", stage.now);
   equal(stage.of("a")[0], "well");
 });
+
+Deno.test("HealthBoard ends an outage of a provider that is not probed when its KMS was reached, and counts no success", () => {
+  const stage = new Stage();
+  for (const name of ["a", "c"]) stage.fail(name, "unwrap", "unreachable");
+  stage.now += 10;
+  for (const name of ["a", "c"]) stage.board.reached(name, stage.now - 11);
+  deepEqual([stage.of("a")[0], stage.of("c")[0]], ["sick", "sick"], "the call began before the failure");
+  for (const name of ["a", "c", "d"]) stage.board.reached(name, stage.now);
+  deepEqual([stage.of("a")[0], stage.of("c")[0]], ["sick", "well"]);
+  equal(stage.board.of("c").lastGoodAt, undefined);
+});

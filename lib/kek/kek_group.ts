@@ -16,7 +16,7 @@ import { quorumSize, requireQuorum, type WrapQuorum } from "../envelope/quorum.t
 import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "../envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "../envelope/unwrap_cache.ts";
 import { foreignBytes, isReferenceTo, type Wrap } from "../envelope/wrap.ts";
-import type { CallOptions, CheckedProvider, KeyState, Provider } from "../provider/provider.ts";
+import type { CallOptions, CheckedProvider, KeyState, Provider, Unwrappable } from "../provider/provider.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { DecryptBoard, type DecryptBoardOptions } from "./decrypt_board.ts";
 import { HealthBoard } from "./health.ts";
@@ -25,6 +25,7 @@ import { QuorumWatch } from "./quorum_watch.ts";
 import { reportsHealth } from "./reporting.ts";
 import { shownDecrypts, shownHealth } from "./shown.ts";
 import type { KekGroupStatus, ProviderHealth, QuorumState } from "./status.ts";
+import { UnwrapRetries } from "./unwrap_retries.ts";
 import { fillOrder, type WrapOrder } from "./wrap_order.ts";
 
 /** A provider and its former names, under which it may have wrapped. */
@@ -47,7 +48,7 @@ export interface ProbeOptions {
 /** Options of a group. */
 export interface KekGroupOptions {
   readonly providers: readonly NamedProvider[];
-  /** Providers that only unwrap. They are never probed. */
+  /** Providers that only unwrap. They are never probed: see `UnwrapRetries`. */
   readonly retired: readonly NamedProvider[];
   /** How many of the providers that can unwrap are needed to wrap a data key; `none`: the group only unwraps. */
   readonly wrap: WrapQuorum | "none";
@@ -89,6 +90,7 @@ export class KekGroup implements AsyncDisposable {
   readonly #board: HealthBoard;
   readonly #quorum: QuorumWatch;
   readonly #prober: Prober;
+  readonly #retries: UnwrapRetries;
   readonly #times: WallTimes;
   readonly #latencies = new Latencies();
   readonly #resolver: DekResolver;
@@ -121,7 +123,9 @@ export class KekGroup implements AsyncDisposable {
     this.#quorum = new QuorumWatch(this.#board, this.#counted.map(({ name }) => name), this.needed, clock);
     this.#board.onChange((name) => this.#changed(name));
     this.decrypts = new DecryptBoard({ now: () => clock.now(), ...options.decrypts });
-    this.#prober = new Prober(clock, { intervalMs: probes.intervalMs, random: probes.random ?? Math.random }, {
+    const { intervalMs, random = Math.random } = probes;
+    this.#retries = new UnwrapRetries(clock, this.#board, random);
+    this.#prober = new Prober(clock, { intervalMs, random }, {
       answered: (name, state, begunAt) => this.#answered(name, state, begunAt),
       failed: (name, error) => this.#board.failed(name, "probe", error),
       rests: (name) => !probed && this.isWell(name),
@@ -145,7 +149,7 @@ export class KekGroup implements AsyncDisposable {
    */
   start(onState?: OnState): void {
     this.#onState = onState;
-    if (this.needed > 0) this.#probing = this.#prober.run(this.providers, this.#closing.signal);
+    this.#probing = this.#prober.run(this.#probed, this.#closing.signal);
   }
 
   /** Whether a provider's last probes and calls succeeded. */
@@ -270,6 +274,12 @@ export class KekGroup implements AsyncDisposable {
     this.#closing.abort();
     this.#resolver[Symbol.dispose]();
     await this.#probing;
+    await this.#retries.ended();
+  }
+
+  /** Empty if the group only unwraps. */
+  get #probed(): readonly Provider[] {
+    return this.needed > 0 ? this.providers : [];
   }
 
   #healthOf(provider: Provider): ProviderHealth {
@@ -285,6 +295,12 @@ export class KekGroup implements AsyncDisposable {
     if (this.#options.probes.when === "while_unwell" && !this.isWell(name)) this.#prober.probeSoon(name);
   }
 
+  #askAgain(name: string, wrapped: Unwrappable): void {
+    if (this.#probed.some((provider) => provider.name === name)) return this.#prober.probeSoon(name);
+    const reader = this.#readers.get(name);
+    if (reader) this.#retries.start(reader, wrapped, this.#closing.signal);
+  }
+
   #answered(name: string, state: KeyState, begunAt: number): boolean {
     this.#board.succeeded(name, "probe", begunAt);
     return this.#onState?.(name, state) ?? false;
@@ -298,7 +314,7 @@ export class KekGroup implements AsyncDisposable {
 
   #readersOf(providers: readonly NamedProvider[]): ReadonlyMap<string, ReturnType<typeof reportsHealth>> {
     return new Map(providers.flatMap((named) => {
-      const reader = reportsHealth(named.provider, this.#board, (name) => this.#prober.probeSoon(name));
+      const reader = reportsHealth(named.provider, this.#board, (name, wrapped) => this.#askAgain(name, wrapped));
       return namesOf(named).map((name) => [name, reader] as const);
     }));
   }

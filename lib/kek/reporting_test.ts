@@ -13,8 +13,13 @@ async function setUp() {
   const foreign = { ciphertext: await provider.encryptForeign(new Uint8Array(32)) };
   const board = new HealthBoard([{ name: "a", kind: "memory", probed: true }], () => 7, () => {});
   const poked: string[] = [];
-  const reported = reportsHealth(provider, board, (name) => void poked.push(name));
-  return { provider, board, poked, reported, calls: verbs(reported, wrapped, foreign) };
+  const reported = reportsHealth(
+    provider,
+    board,
+    (name, { ciphertext }) => void poked.push(`${name} ${ciphertext.length}`),
+  );
+  const lengths = [wrapped, foreign].map(({ ciphertext }) => `a ${ciphertext.length}`);
+  return { provider, board, poked, lengths, reported, calls: verbs(reported, wrapped, foreign) };
 }
 
 function verbs(
@@ -31,8 +36,8 @@ Deno.test("reportsHealth() gives what the provider gives, and notes when", async
   deepEqual([board.of("a").lastGoodAt, board.of("a").state, poked], [7, "unknown", []]);
 });
 
-Deno.test("reportsHealth() throws what the provider throws, notes it, and has a provider probed that is not well", async () => {
-  const { provider, board, poked, calls } = await setUp();
+Deno.test("reportsHealth() throws what the provider throws, notes it, and says which one is not well", async () => {
+  const { provider, board, poked, lengths, calls } = await setUp();
   const failsWith = async (code: ErrorCode) => {
     provider.faults.set("unwrap", code);
     for (const ask of calls) await rejects(ask, { name: "KmsError", code });
@@ -42,7 +47,7 @@ Deno.test("reportsHealth() throws what the provider throws, notes it, and has a 
   await failsWith("key_unknown");
   deepEqual([board.of("a").state, poked], ["well", []]);
   await failsWith("unreachable");
-  deepEqual([board.of("a").state, poked], ["sick", ["a", "a"]]);
+  deepEqual([board.of("a").state, poked], ["sick", lengths]);
 });
 
 Deno.test("reportsHealth() notes a failure that is no KmsError as an internal one, and throws it as it is", async () => {
