@@ -86,6 +86,19 @@ Deno.test("secretAccess() reads wildcards of groups, resources, subresources and
   deepEqual(waysOf({ apiGroups: [], resources: ["secrets"], verbs: ["get"] }).everywhere, []);
 });
 
+Deno.test("secretAccess() finds who can change the image of a running pod, and who is sent the Secrets that are written", () => {
+  for (const verb of ["update", "patch"]) {
+    deepEqual(waysOf(core(["pods"], [verb], ["web"])), { everywhere: ["pods"], inOne: ["pods"] }, verb);
+  }
+  deepEqual(waysOf(core(["pods"], ["get", "delete"])), { everywhere: [], inOne: [] });
+  for (const resource of ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]) {
+    for (const verb of ["create", "update", "patch"]) {
+      const rule = { apiGroups: ["admissionregistration.k8s.io"], resources: [resource], verbs: [verb] };
+      deepEqual(waysOf(rule), { everywhere: ["admission-webhooks"], inOne: [] }, `${verb} ${resource}`);
+    }
+  }
+});
+
 Deno.test("secretAccess() keeps the names of a rule, which permit nothing to a request without a name", () => {
   const ref = { kind: "ClusterRole", name: "r" };
   const rules = [core(["secrets"], ["get"], ["b", "a", "b"]), core(["pods", "pods/exec"], ["create"], ["p"])];

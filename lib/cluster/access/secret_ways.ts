@@ -27,7 +27,11 @@ export const secretWays = {
     resources: ["/secrets"],
     verbs: ["update", "patch", "delete", "deletecollection"],
   },
-  "pods": { can: "make pods, which mount any Secret of their namespace", resources: ["/pods"], verbs: ["create"] },
+  "pods": {
+    can: "make pods, which mount any Secret of their namespace, or change the images of those that run",
+    resources: ["/pods"],
+    verbs: ["create", "update", "patch"],
+  },
   "workloads": {
     can: "make or change workloads, whose pods mount any Secret of their namespace",
     resources: [
@@ -88,6 +92,15 @@ export const secretWays = {
     can: "bind roles that have more rights than they",
     resources: ["rbac.authorization.k8s.io/roles", "rbac.authorization.k8s.io/clusterroles"],
     verbs: ["bind"],
+  },
+  "admission-webhooks": {
+    can: "make or change admission webhooks, to which the API server sends each Secret that is written",
+    resources: [
+      "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+      "admissionregistration.k8s.io/validatingwebhookconfigurations",
+    ],
+    verbs: ["create", "update", "patch"],
+    clusterWide: true,
   },
   "approve-certificates": {
     can: "approve requests for client certificates",
