@@ -14,17 +14,34 @@ type KnownAccess = Pick<SecretAccess, "subject" | "namespace" | "resources" | "v
 
 /**
  * The access that is not in a baseline: a subject that gains a way, a resource, a verb, a namespace, or further objects.
- * Another path to the same access is not new.
+ * Another path to the same access is not new, nor is a part of access to all namespaces or all objects.
  */
 export function newAccess(access: readonly SecretAccess[], baseline: AccessBaseline): readonly SecretAccess[] {
-  const known = new Set(baseline.flatMap(atomsOf));
-  return access.filter((one) => atomsOf(one).some((atom) => !known.has(atom)));
+  const known = new Set(baseline.flatMap(atomsOf).map(textOf));
+  return access.filter((one) => atomsOf(one).some((atom) => !withinOf(atom).some((wider) => known.has(textOf(wider)))));
 }
 
-/** One text for each resource, verb and object. */
-function atomsOf({ subject, namespace, way, resources, verbs, names }: KnownAccess): readonly string[] {
+/** One verb on one resource, by one subject in one way. */
+interface Atom {
+  readonly right: readonly string[];
+  /** `*`: all, as no namespace can be named. */
+  readonly namespace: string;
+  /** `*`: all; the name of an object follows `=`. */
+  readonly object: string;
+}
+
+function atomsOf({ subject, namespace, way, resources, verbs, names }: KnownAccess): readonly Atom[] {
   const objects = names.length === 0 ? ["*"] : names.map((name) => `=${name}`);
   return resources.flatMap((resource) =>
-    verbs.flatMap((verb) => objects.map((object) => JSON.stringify([subject, namespace, way, resource, verb, object])))
+    verbs.flatMap((verb) => objects.map((object) => ({ right: [subject, way, resource, verb], namespace, object })))
   );
+}
+
+/** The atom, and those that have its scope within theirs. */
+function withinOf({ right, namespace, object }: Atom): readonly Atom[] {
+  return [namespace, "*"].flatMap((namespace) => [object, "*"].map((object) => ({ right, namespace, object })));
+}
+
+function textOf({ right, namespace, object }: Atom): string {
+  return JSON.stringify([...right, namespace, object]);
 }
