@@ -29,6 +29,8 @@ const binding = (subject: object, kind: string, name: string, namespace?: string
 });
 const user = (name: string) => ({ kind: "User", apiGroup: group, name });
 const account = { kind: "ServiceAccount", name: "robot", namespace: "a" };
+/** The API server takes the namespace of the binding. */
+const accountHere = { kind: "ServiceAccount", name: "local" };
 const core = (resources: string[], verbs: string[], resourceNames?: string[]) => ({
   apiGroups: [""],
   resources,
@@ -60,11 +62,16 @@ const items = [
   binding(user("power"), "ClusterRole", "powers"),
   binding(user("power-of-a"), "ClusterRole", "powers", "a"),
   binding(account, "ClusterRole", "some-group"),
+  binding(accountHere, "ClusterRole", "some-group", "a"),
 ];
 const subjects = [
   ...["named", "viewer", "editor", "admin-of-b", "root", "root-of-a", "runner", "runner-of-b", "power", "power-of-a"]
     .map((name) => ({ subject: `User ${name}`, user: name, groups: [] })),
-  { subject: "ServiceAccount a/robot", user: "system:serviceaccount:a:robot", groups: ["system:serviceaccounts:a"] },
+  ...["robot", "local"].map((name) => ({
+    subject: `ServiceAccount a/${name}`,
+    user: `system:serviceaccount:a:${name}`,
+    groups: ["system:serviceaccounts:a"],
+  })),
 ];
 
 /** The API server's answer to one question about somebody. */
