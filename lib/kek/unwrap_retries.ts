@@ -12,8 +12,8 @@ import type { CheckedProvider, Unwrappable } from "../provider/provider.ts";
 import type { HealthBoard } from "./health.ts";
 
 /**
- * Milliseconds; `jitter` is a share. The pause doubles from `first` to `last`, so that a KMS that is gone for good is
- * called at most a hundred times a day.
+ * Milliseconds; `jitter` is a share. The pause doubles from `first` to `last`. A KMS that is gone for good is asked about
+ * a hundred times a day: with the tries of `retrying` 400 calls, where a provider that is probed has 1,152.
  */
 const retryTimings = { deadline: 5_000, first: 60_000, last: 900_000, jitter: 0.1 } as const;
 

@@ -40,7 +40,7 @@ Deno.test("KekGroup finds the end of a retired provider's outage without a Decry
   deepEqual(old.calls, { probe: 0, wrap: 0, unwrap: 2 });
 });
 
-Deno.test("KekGroup calls a retired provider that stays away at most a hundred times a day, and finds it when it is back", async () => {
+Deno.test("KekGroup asks a retired provider that stays away at most a hundred times a day, and finds it when it is back", async () => {
   const { stage, old, wraps } = await withRetired();
   await using _ = stage;
   old.faults.set("all", "unreachable");
