@@ -92,6 +92,23 @@ Deno.test("apiServerFindings() compares the endpoint, through the mounts of the 
   deepEqual(await ids({ mounts: moved }, healthy, "/run/other/kms.sock"), []);
 });
 
+Deno.test("apiServerFindings() takes /var/run for /run, in the endpoint, in the mounts and in the socket", async () => {
+  const at = "/var/run/trousseau";
+  const inVar = withProviders({ kms: { ...ours, endpoint: `unix://${at}/kms.sock` } });
+  const mounts = { "/enc": "/etc/kubernetes/enc" };
+  for (const resources of [inVar, healthy]) {
+    for (const socket of ["/run/trousseau/kms.sock", `${at}/kms.sock`]) {
+      deepEqual(await ids({}, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, "/run/trousseau": at } }, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, [at]: "/run/trousseau" } }, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, [at]: at } }, resources, socket), []);
+    }
+  }
+  const alone = { ...mounts, [`${at}/kms.sock`]: `${at}/kms.sock` };
+  deepEqual(await ids({ mounts: alone }), ["socket-mounted-alone"]);
+  deepEqual(await ids({}, inVar, "/run/other/kms.sock"), ["endpoint-missing"]);
+});
+
 Deno.test("apiServerFindings() finds timeouts that are too short or too long", async () => {
   for (
     const [timeout, expected] of [
