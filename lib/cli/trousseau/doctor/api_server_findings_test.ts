@@ -138,6 +138,26 @@ Deno.test("apiServerFindings() finds another provider before the plugin, and wha
   deepEqual(await ids({}, withProviders(kms, aescbc)), ["encryption-exposed", "others-left"]);
 });
 
+Deno.test("apiServerFindings() takes identity alone for an exemption, except of secrets", async () => {
+  const [kms, identity] = [{ kms: ours }, { identity: {} }];
+  const entries = (...all: [string, ...object[]][]) =>
+    all.map(([resource, ...providers]) => ({ resources: resource.split(" "), providers }));
+  for (
+    const exempt of [
+      entries(["events", identity], ["*.*", kms]),
+      entries(["secrets", kms], ["*.*", identity]),
+      entries(["configmaps pods", identity], ["secrets", kms]),
+    ]
+  ) deepEqual(await ids({}, exempt), [], JSON.stringify(exempt));
+  for (
+    const plain of [
+      entries(["secrets", identity], ["configmaps", kms]),
+      entries(["*.", identity], ["deployments.apps", kms]),
+      entries(["events", identity, kms], ["secrets", { kms: { ...ours, name: "second" } }]),
+    ]
+  ) deepEqual((await ids({}, plain))[0], "plain-written", JSON.stringify(plain));
+});
+
 Deno.test("apiServerFindings() finds resources that are missing, doubled or misspelt", async () => {
   const providers = [{ kms: ours }];
   deepEqual(await ids({}, [{ resources: ["configmaps"], providers }]), ["secrets-missing"]);

@@ -104,6 +104,12 @@ export const apiserverRows = {
     sentence: "{file}: identity is the first provider of {resources}, so that they are written in plain text.",
     cure: "Put the provider of the plugin first, then rewrite the objects: docs/migrate.md.",
   },
+  "plain-exempt": {
+    group: "apiserver",
+    severity: "ok",
+    sentence: "{file}: {resources} are exempt from encryption, as identity is their only provider.",
+    cure: "",
+  },
   "other-written": {
     group: "apiserver",
     severity: "warn",
