@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import type { ApiServerStart } from "../../../config/apiserver/api_server.ts";
-import { featureGate, flagValue } from "../../../config/apiserver/flags.ts";
+import { featureGate, flagValue, goBoolean } from "../../../config/apiserver/flags.ts";
 import type { HostFiles } from "../../../config/apiserver/host_files.ts";
 import { hostPathOf, isMountPoint } from "../../../config/apiserver/static_pod.ts";
 import {
@@ -137,7 +137,7 @@ function flagFindings(
 ): readonly DoctorFinding[] {
   const old = kmsProviders(read.entries).filter(({ apiVersion }) => apiVersion === "v1");
   const hasGate = featureGate(flags, "KMSv1") === true;
-  const reloads = flagValue(flags, "encryption-provider-config-automatic-reload") === "true";
+  const reloads = goBoolean(flagValue(flags, "encryption-provider-config-automatic-reload") ?? "false") === true;
   return [
     ...[...new Set(old.map(({ name }) => name))].map((name) =>
       found(hasGate ? "api-v1" : "api-v1-gate", { name, file })

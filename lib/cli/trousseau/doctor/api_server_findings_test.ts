@@ -169,7 +169,13 @@ Deno.test("apiServerFindings() finds resources that are missing, doubled or miss
 });
 
 Deno.test("apiServerFindings() finds that a changed file needs a restart", async () => {
-  deepEqual(await ids({ flags: pod.flags.slice(0, 1) }), ["reload-off"]);
+  const [file = ""] = pod.flags;
+  const reload = "--encryption-provider-config-automatic-reload";
+  deepEqual(await ids({ flags: [file] }), ["reload-off"]);
+  deepEqual(await ids({ flags: [file, `${reload}=f`] }), ["reload-off"]);
+  for (const flag of [reload, `${reload}=1`, `${reload}=True`, `${reload}=t`]) {
+    deepEqual(await ids({ flags: [file, flag] }), [], flag);
+  }
 });
 
 Deno.test("apiServerFindings() takes the file of --encryption-config, also without a kube-apiserver", async () => {
