@@ -131,11 +131,12 @@ async function exposure(
 }
 
 function flagFindings(
-  { path, flags, by }: ApiServerStart,
+  { path, flags, by, pod }: ApiServerStart,
   file: string,
   read: EncryptionFile,
 ): readonly DoctorFinding[] {
   const old = kmsProviders(read.entries).filter(({ apiVersion }) => apiVersion === "v1");
+  const inFlags = flagValue(flags, "encryption-provider-config");
   const hasGate = featureGate(flags, "KMSv1") === true;
   const reloads = goBoolean(flagValue(flags, "encryption-provider-config-automatic-reload") ?? "false") === true;
   return [
@@ -143,6 +144,9 @@ function flagFindings(
       found(hasGate ? "api-v1" : "api-v1-gate", { name, file })
     ),
     ...(hasGate && old.length === 0 ? [found("gate-left", { path, file })] : []),
+    ...(pod !== undefined && inFlags !== undefined && isMountPoint(pod, inFlags)
+      ? [found("encryption-mounted-alone", { path, file: inFlags })]
+      : []),
     // k3s and RKE2 set the flag themselves if they make the file.
     ...(reloads || ((by === "k3s" || by === "rke2") && file.endsWith("/server/cred/encryption-config.json"))
       ? []

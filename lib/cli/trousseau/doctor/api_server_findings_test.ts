@@ -78,6 +78,13 @@ Deno.test("apiServerFindings() finds missing mounts, and a mount of the socket a
   deepEqual(await ids({ mounts: alone }), ["socket-mounted-alone"]);
 });
 
+Deno.test("apiServerFindings() warns of a mount of the EncryptionConfiguration alone", async () => {
+  const alone = { "/enc/encryption.yaml": encryptionPath, "/run/trousseau": "/run/trousseau" };
+  const [found, ...rest] = await faults({ mounts: alone });
+  deepEqual([found?.id, found?.severity, rest], ["encryption-mounted-alone", "warn", []]);
+  deepEqual(await ids({ mounts: { ...alone, "/enc": "/etc/kubernetes/enc" } }), ["encryption-mounted-alone"]);
+});
+
 Deno.test("apiServerFindings() finds a file that is missing, and one that kube-apiserver refuses", async () => {
   const missing = await faults({ mounts: { ...pod.mounts, "/enc": "/etc/none" } });
   deepEqual(missing.map(({ id }) => id), ["encryption-unreadable"]);
