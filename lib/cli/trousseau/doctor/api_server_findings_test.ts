@@ -163,6 +163,7 @@ Deno.test("apiServerFindings() takes identity alone for an exemption, except of 
       entries(["events", identity, kms], ["secrets", { kms: { ...ours, name: "second" } }]),
     ]
   ) deepEqual((await ids({}, plain))[0], "plain-written", JSON.stringify(plain));
+  deepEqual(await ids({}, entries(["secrets", kms], ["secrets", identity])), ["plain-written", "resource-twice"]);
 });
 
 Deno.test("apiServerFindings() finds resources that are missing, doubled or misspelt", async () => {

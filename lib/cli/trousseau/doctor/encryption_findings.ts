@@ -64,12 +64,13 @@ function goMilliseconds(text: string): number {
 }
 
 /**
- * Whether an entry only keeps resources out of a later wildcard: identity is its only provider.
+ * Whether an entry leaves resources other than secrets unencrypted on purpose: identity is its only provider.
  *
  * @param ofSecrets the entry that writes secrets: the first one that names or covers them.
  */
 function isExemption(entry: EncryptionEntry, ofSecrets: EncryptionEntry | undefined): boolean {
-  return entry !== ofSecrets && entry.providers.every(({ kind }) => kind === "identity");
+  const namesSecrets = entry.resources.some((name) => sameResource(name, "secrets"));
+  return entry !== ofSecrets && !namesSecrets && entry.providers.every(({ kind }) => kind === "identity");
 }
 
 function exemption(file: string, { resources }: EncryptionEntry): readonly DoctorFinding[] {
