@@ -118,8 +118,8 @@ export interface Config {
   /** Path of its file; `undefined` for the embedded default. */
   readonly file: string | undefined;
   /**
-   * Hash of the file's content without comments and order, 16 hex digits: equal on nodes with the same configuration.
-   * `undefined` for the embedded default.
+   * Hash of the settings that must be the same on all nodes, 16 hex digits: see `shared_hash.ts`. `undefined` for the
+   * embedded default.
    */
   readonly hash?: string;
   /** Warnings of `check` about the files that the configuration names, as whole sentences. */

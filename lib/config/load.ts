@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { utf8Text } from "../base/bytes.ts";
 import { whyWritable } from "../base/credential_file.ts";
@@ -13,6 +12,7 @@ import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
 import { isRefusal } from "../base/system_failures.ts";
 import { type Files, realFiles } from "./files.ts";
+import { sharedHash } from "./shared_hash.ts";
 
 /** Maximum size in bytes; a config of eight providers has about 4 KiB. */
 const largestConfig = 256 * 1024;
@@ -51,18 +51,12 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const why = exposure === undefined ? undefined : whyWritable(absolute, exposure.file);
   if (why !== undefined) problems.remark(`Others may change the configuration ${absolute}: ${why}.`);
   const keyring = { ...config.keyring, isWritten: hasMember(yaml.value, "keyring") };
-  const hash = contentHash(yaml.value);
-  return { ...config, hash, keyring, ...(problems.remarks.length === 0 ? {} : { remarks: problems.remarks }) };
-}
-
-/** The first 8 bytes of the SHA-256 of the content as JSON with sorted keys. */
-function contentHash(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value, sortedKeys)).digest("hex").slice(0, 16);
-}
-
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
+  return {
+    ...config,
+    hash: sharedHash(config),
+    keyring,
+    ...(problems.remarks.length === 0 ? {} : { remarks: problems.remarks }),
+  };
 }
 
 function hasMember(value: unknown, name: string): boolean {

@@ -60,13 +60,6 @@ Deno.test("loadConfig() fills in every default", async () => {
   });
 });
 
-Deno.test("loadConfig() hashes the content, without comments, order and style", async () => {
-  const hashOf = async (text: string) => (await loadFake(text)).hash;
-  const same = [`${localProvider}\nkeyEpoch: 1\nwrap: 1\n`, `# comment\nwrap: 1\nkeyEpoch: 1\n${localProvider}\n`];
-  assert.equal(await hashOf(same[0] ?? ""), await hashOf(same[1] ?? ""));
-  assert.notEqual(await hashOf(same[0] ?? ""), await hashOf(localProvider));
-});
-
 Deno.test("loadConfig() reads every field", async () => {
   const { hash: _, ...config } = await loadFake(`
 socket: { path: /run/kms/kms.sock, mode: "0660", owner: kms, group: 997 }

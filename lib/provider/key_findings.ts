@@ -86,6 +86,17 @@ export const keyFindings = {
     sentence: 'The imported material of the key of provider "{name}" expires at {date}, and no data opens then.',
     cure: "aws kms import-key-material --expiration-model KEY_MATERIAL_DOES_NOT_EXPIRE, with the same material",
   },
+  "aws-key-material-ends-later": {
+    severity: "warn",
+    sentence: 'The imported material of the key of provider "{name}" expires at {date}, and no data opens then.',
+    cure:
+      "Before that: aws kms import-key-material --expiration-model KEY_MATERIAL_DOES_NOT_EXPIRE, with the same material",
+  },
+  "aws-key-material-held": {
+    severity: "ok",
+    sentence: 'The key of provider "{name}" is enabled, and its imported material expires at {date}.',
+    cure: "",
+  },
   "aws-rotation-off": {
     severity: "warn",
     sentence: 'The key of provider "{name}" is not rotated by AWS.',
@@ -100,6 +111,13 @@ export const keyFindings = {
     severity: "bad",
     sentence: 'The newest version of the key of provider "{name}" expires at {date}, and wraps nothing then.',
     cure: "az keyvault key rotate --vault-name {vault} --name {key}",
+  },
+  "azure-key-ends-later": {
+    severity: "warn",
+    sentence: 'The newest version of the key of provider "{name}" expires at {date}, and wraps nothing then.',
+    cure:
+      "Without a rotation policy that acts before: az keyvault key rotate --vault-name {vault} --name {key}; the policy is " +
+      "shown by az keyvault key rotation-policy show --vault-name {vault} --name {key}.",
   },
   "azure-version-disabled": {
     severity: "bad",
@@ -124,8 +142,17 @@ export const keyFindings = {
   },
   "gcp-version-destroyed": {
     severity: "bad",
-    sentence: 'Version {version} of the key of provider "{name}" is scheduled for destruction at {date}.',
+    sentence:
+      'Version {version} of provider "{name}", which this node has sealed with, is scheduled for destruction at {date}.',
     cure: "gcloud kms keys versions restore {version} --key {key}",
+  },
+  "gcp-other-version-destroyed": {
+    severity: "warn",
+    sentence:
+      'Version {version} of provider "{name}" is scheduled for destruction at {date}; this node knows no data under it.',
+    cure:
+      "If `trousseau verify` counts objects under it, or another node has sealed with it: gcloud kms keys versions restore " +
+      "{version} --key {key}",
   },
   "gcp-version-disabled": {
     severity: "bad",

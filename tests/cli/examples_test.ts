@@ -98,7 +98,7 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
     .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
-    .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
+    .replaceAll("/etc/kubernetes/enc/config.yaml", `${folder}/encryption.yaml`);
 }
 
 /** The words that a shell hands to `trousseau`, or `undefined` if the line calls another program. */

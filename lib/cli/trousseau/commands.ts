@@ -246,7 +246,7 @@ export const commands = [
         does: "the first step with several control plane nodes: all of them learn to read",
       },
       {
-        line: "trousseau encryption-config --from /etc/kubernetes/encryption.yaml --stage read > read.yaml",
+        line: "trousseau encryption-config --from /etc/kubernetes/enc/config.yaml --stage read > read.yaml",
         does: "the first step where the cluster encrypts already; under umask 077, since the file holds keys",
       },
       {

@@ -7,8 +7,8 @@ import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import type { Stage } from "./encryption_stages.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** The path of the file in the steps, below a folder that kubeadm mounts read-only by default. */
-const file = "/etc/kubernetes/encryption.yaml";
+/** The path of the file in the steps, in a folder of its own that a static pod can mount. */
+const file = "/etc/kubernetes/enc/config.yaml";
 
 const firstLine = "What kube-apiserver needs to encrypt with Trousseau, and in which order.";
 const lastLine = "End of Trousseau's steps.";
@@ -181,7 +181,7 @@ function rollOut({ socketPath, kmsVersion }: Facts): readonly Step[] {
       `Put this file at ${file}, owned by root with mode 0600, and start kube-apiserver with`,
       `  --encryption-provider-config=${file}`,
       ...(kmsVersion === "v1beta1" ? ["  --feature-gates=KMSv1=true"] : []),
-      `As a static pod it also needs the file and the folder ${folder(socketPath)} as hostPath mounts.`,
+      `As a static pod it also needs the folders of this file and ${folder(socketPath)} as hostPath mounts.`,
       "With --encryption-provider-config-automatic-reload=true it reads a changed file without a restart; see that",
       "apiserver_encryption_config_controller_automatic_reloads_total counts a success, since a bad file keeps the old.",
     ],

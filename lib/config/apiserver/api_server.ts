@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import { readYaml } from "../../base/yaml_positions.ts";
 import { accountFiles } from "../accounts.ts";
 import { apiServerManifest } from "../encryption/manifest.ts";
-import { type ApiServerFlags, readFlags, wordsIn } from "./flags.ts";
+import { type ApiServerFlags, flagValue, goBoolean, readFlags, wordsIn } from "./flags.ts";
 import type { HostFiles } from "./host_files.ts";
 import { type ApiServerPod, readApiServerPod } from "./static_pod.ts";
 import { type HostUnit, startWords } from "./units.ts";
@@ -75,13 +75,20 @@ async function fromRancher(files: HostFiles, units: readonly HostUnit[]): Promis
     const unit = units.find(({ name }) => name === service);
     if (config === undefined && unit === undefined) continue;
     const words = unit === undefined ? [] : (await startWords(unit, files)).flat();
-    const given = [...config?.args ?? [], ...readFlags(words).get("kube-apiserver-arg") ?? []];
-    const encrypts = config?.encrypts === true || readFlags(words).get("secrets-encryption")?.at(-1) === "true";
+    const onLine = readFlags(words);
+    const given = [...config?.args ?? [], ...onLine.get("kube-apiserver-arg") ?? []];
+    const encrypts = goBoolean(flagValue(onLine, "secrets-encryption") ?? `${config?.encrypts}`) === true;
     const own = encrypts ? [`encryption-provider-config=${state}/server/cred/encryption-config.json`] : [];
-    const flags = readFlags([...own, ...given].map((one) => one.startsWith("--") ? one : `--${one}`));
+    const flags = readFlags([...own, ...given].map(wholeFlag));
     return asRoot({ path: config?.path ?? unit?.path ?? folder, by, flags, pod: undefined, service });
   }
   return undefined;
+}
+
+/** An argument of `kube-apiserver-arg` has the dashes or not; without a value it counts as true. */
+function wholeFlag(argument: string): string {
+  const dashed = argument.startsWith("--") ? argument : `--${argument}`;
+  return dashed.includes("=") ? dashed : `${dashed}=true`;
 }
 
 interface RancherConfig {
@@ -103,7 +110,7 @@ async function rancherConfig(folder: string, files: HostFiles): Promise<RancherC
     found = {
       path: set === undefined && added === undefined ? found?.path ?? path : path,
       args: [...args, ...wordList(added)],
-      encrypts: typeof encrypts === "boolean" ? encrypts : found?.encrypts ?? false,
+      encrypts: encrypts === undefined ? found?.encrypts ?? false : isTrue(encrypts),
     };
   }
   return found;
@@ -112,6 +119,11 @@ async function rancherConfig(folder: string, files: HostFiles): Promise<RancherC
 function valueIn(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
   const value: unknown = text === undefined ? undefined : readYaml(text).value;
   return typeof value === "object" && value !== null ? { ...value } : undefined;
+}
+
+/** A value of the configuration goes to a flag as its text. */
+function isTrue(value: unknown): boolean {
+  return value === true || value === 1 || (typeof value === "string" && goBoolean(value) === true);
 }
 
 function wordList(value: unknown): readonly string[] {

@@ -52,6 +52,8 @@ Deno.test("findApiServer() reads the arguments of k3s from its files in order, a
     (await foundWith({ ...files, "/etc/rancher/k3s/config.yaml.d/20.yaml": "kube-apiserver-arg: x=y" }))?.file,
     undefined,
   );
+  const alone = '["--feature-gates", "encryption-provider-config=/third"]';
+  equal((await foundWith({ "/etc/rancher/k3s/config.yaml": `kube-apiserver-arg: ${alone}\n` }))?.file, "/third");
   const unit = "[Service]\nExecStart=/usr/local/bin/k3s server --kube-apiserver-arg=encryption-provider-config=/unit\n";
   equal((await foundWith({ ...files, "/etc/systemd/system/k3s.service": unit }))?.file, "/unit");
 });
@@ -59,6 +61,26 @@ Deno.test("findApiServer() reads the arguments of k3s from its files in order, a
 Deno.test("findApiServer() knows the file of the distribution's own encryption", async () => {
   const found = await foundWith({ "/etc/rancher/k3s/config.yaml": "secrets-encryption: true\n" });
   equal(found?.file, "/var/lib/rancher/k3s/server/cred/encryption-config.json");
+});
+
+Deno.test("findApiServer() reads the distribution's own encryption as Go reads it, the command line first", async () => {
+  const own = "/var/lib/rancher/k3s/server/cred/encryption-config.json";
+  const fileOf = async (value: string, words = "") =>
+    (await foundWith({
+      "/etc/rancher/k3s/config.yaml": `secrets-encryption: ${value}\n`,
+      "/etc/systemd/system/k3s.service": `[Service]\nExecStart=/bin/k3s server ${words}\n`,
+    }))?.file;
+  deepEqual(await Promise.all(['"true"', "T", "1", "true"].map((value) => fileOf(value))), Array(4).fill(own));
+  deepEqual(await Promise.all(['"false"', "0", "[]", "null"].map((value) => fileOf(value))), Array(4).fill(undefined));
+  equal(await fileOf("false", "--secrets-encryption"), own);
+  equal(await fileOf("false", "--secrets-encryption=t"), own);
+  equal(await fileOf("true", "--secrets-encryption=false"), undefined);
+});
+
+Deno.test("findApiServer() reads the unit that the installer of k3s writes", async () => {
+  const unit = "[Service]\nEnvironmentFile=-/etc/default/%N\nExecStart=/usr/local/bin/k3s \\\n    server \\\n" +
+    "\t'--kube-apiserver-arg' \\\n\t'--encryption-provider-config=/e.yaml' \\\n\n";
+  equal((await foundWith({ "/etc/systemd/system/k3s.service": unit }))?.file, "/e.yaml");
 });
 
 Deno.test("findApiServer() reads a unit with its user and groups", async () => {

@@ -1,12 +1,34 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { featureGate, flagValue, readFlags, wordsIn } from "./flags.ts";
+import { featureGate, flagValue, goBoolean, readFlags, wordsIn } from "./flags.ts";
 
 Deno.test("readFlags() reads values behind an equals sign, behind a space, and none", () => {
   const flags = readFlags(["kube-apiserver", "--a=1", "--b", "2", "--c", "--d=", "-v=3", "--a", "x=y"]);
   deepEqual([...flags], [["a", ["1", "x=y"]], ["b", ["2"]], ["c", ["true"]], ["d", [""]], ["v", ["3"]]]);
   equal(flagValue(flags, "a"), "x=y");
   equal(flagValue(flags, "e"), undefined);
+});
+
+Deno.test("readFlags() gives a flag with a value the next word, and a boolean one never", () => {
+  const file = "--encryption-provider-config=/e";
+  const flags = readFlags([
+    "server",
+    "--kube-apiserver-arg",
+    file,
+    "--secrets-encryption",
+    "x",
+    "--client-ca-file",
+    "-c",
+  ]);
+  deepEqual([...flags], [["kube-apiserver-arg", [file]], ["secrets-encryption", ["true"]], ["client-ca-file", ["-c"]]]);
+  deepEqual([...readFlags(["--feature-gates"])], [["feature-gates", [""]]]);
+  deepEqual([...readFlags(["--encryption_provider_config=/e"])], [["encryption-provider-config", ["/e"]]]);
+});
+
+Deno.test("goBoolean() reads what Go's ParseBool reads", () => {
+  deepEqual(["1", "t", "T", "TRUE", "true", "True"].map(goBoolean), Array(6).fill(true));
+  deepEqual(["0", "f", "F", "FALSE", "false", "False"].map(goBoolean), Array(6).fill(false));
+  deepEqual(["", "yes", "tRUE", "2"].map(goBoolean), Array(4).fill(undefined));
 });
 
 Deno.test("featureGate() takes the last value of a gate, in any list", () => {
@@ -18,7 +40,10 @@ Deno.test("featureGate() takes the last value of a gate, in any list", () => {
     gate("--feature-gates", "A=true", "--feature-gates=KMSv1=T"),
     gate("--feature-gates=KMSv1=true", "--feature-gates=KMSv1=0"),
     gate("--feature-gates=KMSv1Beta=true"),
-  ], [undefined, true, false, true, false, undefined]);
+    gate("--feature-gates=kube:KMSv1=true"),
+    gate("--feature-gates=KMSv1=true", "--feature-gates=A=true, kube:KMSv1=f"),
+    gate("--feature-gates=other:KMSv1=true"),
+  ], [undefined, true, false, true, false, undefined, true, false, undefined]);
 });
 
 Deno.test("wordsIn() splits NUL, lines, quotes and continued lines", () => {

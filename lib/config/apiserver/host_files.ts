@@ -11,6 +11,9 @@ import { readRegularFile } from "../../base/durable_file.ts";
 /** Maximum size of a manifest, a configuration or a unit, in bytes. */
 const largestHostFile = 1024 * 1024;
 
+/** Links that are followed in one path, as in Linux. */
+const maxLinks = 40;
+
 /** Owner, group and mode of a file. */
 export interface HostStat {
   readonly kind: "file" | "folder" | "socket" | "other";
@@ -24,6 +27,11 @@ export interface HostStat {
 export interface HostFiles {
   /** The path at which this process finds a path of the node. */
   place(path: string): string;
+  /**
+   * The path of the node without symbolic links, with those below the root followed as the node follows them. Missing parts
+   * stay; `/var/run` is `/run` also if it is missing. The path itself if it has too many links.
+   */
+  real(path: string): Promise<string>;
   /** The text of a regular file of at most 1 MiB; `undefined` if it is missing, unreadable or no UTF-8 text. */
   text(path: string): Promise<string | undefined>;
   /** The names in a folder, sorted; empty if it is missing or unreadable. */
@@ -35,12 +43,16 @@ export interface HostFiles {
 /** @param root where the node's file system is mounted; `/` for the node itself. */
 export function hostFiles(root: string): HostFiles {
   const place = (path: string) => join(root, path);
+  const real = (path: string) => withoutLinks(path, place);
+  // The kernel follows an absolute link from its own root.
+  const followed = async (path: string) => place(root === "/" ? path : await real(path));
   return {
     place,
-    text: (path) => readRegularFile(place(path), largestHostFile).then(utf8Text, () => undefined),
+    real,
+    text: async (path) => await readRegularFile(await followed(path), largestHostFile).then(utf8Text, () => undefined),
     async names(folder) {
       try {
-        const entries = await Array.fromAsync(Deno.readDir(place(folder)));
+        const entries = await Array.fromAsync(Deno.readDir(await followed(folder)));
         return entries.map(({ name }) => name).sort();
       } catch {
         return [];
@@ -48,13 +60,44 @@ export function hostFiles(root: string): HostFiles {
     },
     async stat(path) {
       try {
-        return statOf(await Deno.stat(place(path)));
+        return statOf(await Deno.stat(await followed(path)));
       } catch (thrown) {
         const isAbsent = thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory;
         return isAbsent ? "absent" : "forbidden";
       }
     },
   };
+}
+
+async function withoutLinks(path: string, place: (path: string) => string): Promise<string> {
+  const rest = partsOf(path);
+  let done = "";
+  let links = 0;
+  for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+    const next = part === ".." ? done.slice(0, Math.max(0, done.lastIndexOf("/"))) : `${done}/${part}`;
+    const target = part === ".." ? undefined : await linkAt(next, place);
+    if (target === undefined) {
+      done = next;
+      continue;
+    }
+    if (++links > maxLinks) return path;
+    if (target.startsWith("/")) done = "";
+    rest.unshift(...partsOf(target));
+  }
+  return done === "" ? "/" : done;
+}
+
+function partsOf(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+/** The target of a symbolic link; `undefined` for anything else. */
+async function linkAt(path: string, place: (path: string) => string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(place(path));
+  } catch (thrown) {
+    return path === "/var/run" && thrown instanceof Deno.errors.NotFound ? "/run" : undefined;
+  }
 }
 
 function statOf({ isFile, isDirectory, isSocket, mode, uid, gid }: Deno.FileInfo): HostStat {

@@ -25,3 +25,28 @@ Deno.test("hostFiles() gives nothing for what is missing, no text, or too large"
   deepEqual(await files.names("/none"), []);
   deepEqual([await files.stat("/none"), await files.stat("/a/b")], ["absent", "absent"]);
 });
+
+Deno.test("hostFiles() follows links below its root, also absolute ones, and takes /var/run for /run", async () => {
+  await using host = await writeHost({ "/run/a/x": "run", "/opt/data/y": "opt", "/real/var/run/z": "" });
+  const files = hostFiles(host.root);
+  equal(await files.real("/var/run/a/x"), "/run/a/x");
+  await Deno.mkdir(`${host.root}/var`);
+  await Deno.symlink("/run", `${host.root}/var/run`);
+  await Deno.symlink("../opt/data", `${host.root}/var/up`);
+  await Deno.symlink("/opt/data", `${host.root}/srv`);
+  await Deno.symlink("loop", `${host.root}/loop`);
+  const paths = ["/var/run/a/x", "/var/run/a/none", "/var/up/y", "/srv/y", "/srv/../run", "/loop/y", "/"];
+  deepEqual(await Promise.all(paths.map(files.real)), [
+    "/run/a/x",
+    "/run/a/none",
+    "/opt/data/y",
+    "/opt/data/y",
+    "/opt/run",
+    "/loop/y",
+    "/",
+  ]);
+  deepEqual([await files.text("/srv/y"), await files.names("/srv")], ["opt", ["y"]]);
+  equal(typeof await files.stat("/srv/y"), "object");
+  equal(await files.stat("/loop"), "forbidden");
+  equal(await hostFiles(`${host.root}/real`).real("/var/run/z"), "/var/run/z");
+});

@@ -55,6 +55,12 @@ Deno.test("hostPathOf() finds the place on the node by the longest mount", () =>
   ]);
 });
 
+Deno.test("hostPathOf() takes /var/run of the container for /run", () => {
+  const mounts = [{ mountPath: "/run/trousseau", hostPath: "/a" }, { mountPath: "/var/run/other", hostPath: "/b" }];
+  const paths = ["/var/run/trousseau/kms.sock", "/run/other/kms.sock", "/var/run/other", "/var/running/trousseau"];
+  deepEqual(paths.map((path) => hostPathOf({ mounts }, path)), ["/a/kms.sock", "/b/kms.sock", "/b", undefined]);
+});
+
 Deno.test("readApiServerPod() splits the script of a shell", () => {
   const pod = readApiServerPod(
     'spec: { containers: [{ command: [sh, -c, "exec /usr/bin/kube-apiserver --a=1 --b=2"] }] }',

@@ -7,6 +7,7 @@
  * @module
  */
 import type { HostFiles } from "./host_files.ts";
+import { environmentIn } from "./environment_file.ts";
 import { wordsIn } from "./flags.ts";
 
 /** The folders in systemd's order. */
@@ -94,7 +95,7 @@ async function dropIns(name: string, files: HostFiles): Promise<readonly string[
 function settingsIn(text: string): readonly Setting[] {
   const settings: Setting[] = [];
   let section = "";
-  for (const line of text.replace(/\\\r?\n(?:[#;].*\r?\n)*/g, " ").split(/\r?\n/).map((line) => line.trim())) {
+  for (const line of logicalLines(text).map((line) => line.trim())) {
     const [, header] = /^\[(.+)\]$/.exec(line) ?? [];
     const [, name, value] = /^([A-Za-z][\w-]*)\s*=\s*(.*)$/.exec(line) ?? [];
     if (header !== undefined) section = header;
@@ -103,15 +104,18 @@ function settingsIn(text: string): readonly Setting[] {
   return settings;
 }
 
+/** Lines without comments; a backslash at the end of a line continues it, over comments between them. */
+function logicalLines(text: string): readonly string[] {
+  const lines = text.split(/\r?\n/).filter((line) => !/^\s*[#;]/.test(line));
+  return lines.join("\n").replace(/\\\n/g, " ").split("\n");
+}
+
 async function variablesOf(unit: HostUnit, files: HostFiles): Promise<ReadonlyMap<string, string>> {
   const paths = unit.values("Service", "EnvironmentFile").map((path) => path.replace(/^-/, ""));
   const texts = await Promise.all(paths.map((path) => files.text(path)));
-  const assignments = [
-    ...unit.values("Service", "Environment").flatMap(wordsIn),
-    ...texts.flatMap((text) => (text ?? "").split(/\r?\n/).filter((line) => !/^\s*[#;]/.test(line))),
-  ];
-  return new Map(assignments.flatMap((text): [string, string][] => {
-    const [, name, value] = /^\s*(\w+)=(.*)$/.exec(text) ?? [];
-    return name === undefined ? [] : [[name, (value ?? "").trim().replace(/^(["'])(.*)\1$/, "$2")]];
-  }));
+  const own = unit.values("Service", "Environment").flatMap(wordsIn).flatMap((word): [string, string][] => {
+    const [, name, value = ""] = /^(\w+)=([\s\S]*)$/.exec(word) ?? [];
+    return name === undefined ? [] : [[name, value]];
+  });
+  return new Map([...own, ...texts.flatMap((text) => [...environmentIn(text ?? "")])]);
 }

@@ -32,6 +32,27 @@ Deno.test("startWords() fills in variables of files and of the unit", async () =
   deepEqual(await startWords(unit, hostFiles(host.root)), [["/bin/k", "--b=1", "--c", "--a=1 2", "x"]]);
 });
 
+Deno.test("startWords() goes over comments within a continued line, and begins no continuation in a comment", async () => {
+  await using host = await writeHost({
+    "/etc/systemd/system/k.service": "[Service]\n# off \\\nExecStart=/bin/k \\\n  # --old=1 \\\n\t; --older=1\n" +
+      "  --a=1 \\\n  --b=2\nUser=k\n",
+  });
+  const [unit] = await hostUnits(hostFiles(host.root));
+  ok(unit !== undefined);
+  deepEqual(await startWords(unit, hostFiles(host.root)), [["/bin/k", "--a=1", "--b=2"]]);
+  deepEqual(unit.values("Service", "User"), ["k"]);
+});
+
+Deno.test("startWords() reads continued lines in a file of variables", async () => {
+  await using host = await writeHost({
+    "/etc/systemd/system/k.service": "[Service]\nEnvironmentFile=/etc/k.env\nExecStart=/bin/k $ARGS\n",
+    "/etc/k.env": 'ARGS="--a=1 \\\n--b=2 \\\n--c=3"\n',
+  });
+  const [unit] = await hostUnits(hostFiles(host.root));
+  ok(unit !== undefined);
+  deepEqual(await startWords(unit, hostFiles(host.root)), [["/bin/k", "--a=1", "--b=2", "--c=3"]]);
+});
+
 Deno.test("hostUnits() leaves out a masked unit, and finds none where there is no folder", async () => {
   await using host = await writeHost({ "/usr/lib/systemd/system/a.service": "[Unit]\n" });
   await Deno.mkdir(`${host.root}/etc/systemd/system`, { recursive: true });

@@ -4,12 +4,15 @@
  * @module
  */
 import { DescribeKeyCommand, GetKeyRotationStatusCommand, type KeyMetadata } from "@aws-sdk/client-kms";
-import { rfc3339 } from "../../base/clock.ts";
+import { rfc3339, systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { type KeyExamination, type KeyFinding, keyFinding } from "../key_findings.ts";
 import type { AwsKmsSession } from "./session.ts";
 import type { AwsKmsSettings } from "./settings.ts";
+
+/** Milliseconds before the end of imported material: 30 days and 90 days. Only its owner can import it again. */
+const materialEnds = { soonMs: 30 * 86_400_000, laterMs: 90 * 86_400_000 } as const;
 
 /** See `Examine` of `lib/provider/provider.ts`. */
 export async function examineAwsKey(
@@ -30,9 +33,7 @@ export async function examineAwsKey(
 
 function aboutKey(name: string, metadata: KeyMetadata): readonly KeyFinding[] {
   const { Arn: arn = "", KeyState: state = "?", DeletionDate, ExpirationModel, ValidTo } = metadata;
-  const ends = ExpirationModel === "KEY_MATERIAL_EXPIRES"
-    ? [keyFinding("aws-key-material-ends", { name, date: dateText(ValidTo) })]
-    : [];
+  const ends = ExpirationModel === "KEY_MATERIAL_EXPIRES" ? [aboutEnd(name, ValidTo)] : [];
   if (/^PendingDeletion|^PendingReplicaDeletion/.test(state)) {
     return [keyFinding("aws-key-pending-deletion", { name, arn, date: dateText(DeletionDate) }), ...ends];
   }
@@ -40,6 +41,14 @@ function aboutKey(name: string, metadata: KeyMetadata): readonly KeyFinding[] {
     return [keyFinding("aws-key-disabled", { name, arn, state }), ...ends];
   }
   return ends.length > 0 ? ends : [keyFinding("aws-key-held", { name })];
+}
+
+/** A date that is not told counts as one that is near enough for a warning. */
+function aboutEnd(name: string, validTo: Date | undefined): KeyFinding {
+  const texts = { name, date: dateText(validTo) };
+  const leftMs = validTo === undefined ? materialEnds.soonMs : validTo.getTime() - systemClock.wall();
+  if (leftMs < materialEnds.soonMs) return keyFinding("aws-key-material-ends", texts);
+  return keyFinding(leftMs < materialEnds.laterMs ? "aws-key-material-ends-later" : "aws-key-material-held", texts);
 }
 
 /** AWS rotates keys of its own material only; a key store of the customer's and imported material are his to rotate. */

@@ -15,7 +15,7 @@ Deno.test("examine() finds nothing bad about an enabled key that AWS rotates, in
     deepEqual(double.operations, ["DescribeKey", "GetKeyRotationStatus"]);
   }));
 
-Deno.test("examine() finds the end of a key and of imported material, a disabled key, and no rotation", () =>
+Deno.test("examine() finds the end of a key, a disabled key, and no rotation", () =>
   withAws(async (double, provider) => {
     const { keys, arn } = double;
     keys.change(arn, { rotates: false });
@@ -28,9 +28,21 @@ Deno.test("examine() finds the end of a key and of imported material, a disabled
     });
     keys.change(arn, { state: "Disabled", more: {} });
     deepEqual(await ids(provider), ["aws-key-disabled"]);
-    const more = { Origin: "EXTERNAL", ExpirationModel: "KEY_MATERIAL_EXPIRES", ValidTo: 1_900_000_000 };
-    keys.change(arn, { state: "Enabled", rotates: false, more });
-    deepEqual(await ids(provider), ["aws-key-material-ends"]);
+  }));
+
+Deno.test("examine() finds the end of imported material by the days that are left", () =>
+  withAws(async (double, provider) => {
+    const at = async (days: number | undefined) => {
+      const ValidTo = days === undefined ? undefined : Math.floor(Date.now() / 1000) + days * 86_400;
+      const more = { Origin: "EXTERNAL", ExpirationModel: "KEY_MATERIAL_EXPIRES", ValidTo };
+      double.keys.change(double.arn, { state: "Enabled", rotates: false, more });
+      return await ids(provider);
+    };
+    deepEqual(await at(-1), ["aws-key-material-ends"]);
+    deepEqual(await at(29), ["aws-key-material-ends"]);
+    deepEqual(await at(31), ["aws-key-material-ends-later"]);
+    deepEqual(await at(undefined), ["aws-key-material-ends-later"]);
+    deepEqual(await at(3650), ["aws-key-material-held"]);
   }));
 
 Deno.test("examine() finds nothing about what the login may not read", () =>

@@ -12,8 +12,11 @@ import { isUnusable, refusal } from "./errors.ts";
 import type { AzureKeyVaultSettings } from "./settings.ts";
 import type { KeyVault } from "./vault.ts";
 
-/** Milliseconds. A key that expires later than in thirty days is no finding. */
-const soonMs = 30 * 86_400_000;
+/**
+ * Milliseconds before the end of a key: 5 days and 30 days. Many rotation policies act 7 days before the end; a key of 5
+ * days was not rotated by one.
+ */
+const keyEnds = { soonMs: 5 * 86_400_000, laterMs: 30 * 86_400_000 } as const;
 
 /** Maximum number of versions that are read, the newest first: each takes one call. */
 const maxVersions = 20;
@@ -54,9 +57,7 @@ function aboutKey(names: KeyNames, attributes: unknown, now: number): readonly K
   const expires = field(attributes, "exp");
   const level = field(attributes, "recoveryLevel");
   const found = [
-    ...(typeof expires === "number" && expires * 1000 - now < soonMs
-      ? [keyFinding("azure-key-ends", { ...names, date: rfc3339(expires * 1000) ?? "?" })]
-      : []),
+    ...(typeof expires === "number" ? aboutEnd(names, expires * 1000, now) : []),
     // Without purge protection the level contains "Purgeable" ("DeletionRecoveryLevel").
     ...(typeof level === "string" && level.includes("Purgeable")
       ? [keyFinding("azure-purge-protection-off", { ...names, level })]
@@ -65,6 +66,13 @@ function aboutKey(names: KeyNames, attributes: unknown, now: number): readonly K
   ];
   if (found.length > 0 || typeof level !== "string") return found;
   return [keyFinding("azure-key-held", { name, level })];
+}
+
+function aboutEnd(names: KeyNames, expires: number, now: number): readonly KeyFinding[] {
+  const leftMs = expires - now;
+  if (leftMs >= keyEnds.laterMs) return [];
+  const id = leftMs < keyEnds.soonMs ? "azure-key-ends" : "azure-key-ends-later";
+  return [keyFinding(id, { ...names, date: rfc3339(expires) ?? "?" })];
 }
 
 function aboutVersion(names: KeyNames, version: string, answer: HttpAnswer): readonly KeyFinding[] {

@@ -22,6 +22,10 @@ Deno.test("examine() finds the end of a key, a vault without purge protection, a
     double.keys.recoveryLevel = "Recoverable+ProtectedSubscription";
     double.keys.change(key, { exp: Math.floor(double.now()) + 86_400 });
     deepEqual(await ids(provider), ["azure-key-ends"]);
+    double.keys.change(key, { exp: Math.floor(double.now()) + 7 * 86_400 });
+    deepEqual(await ids(provider), ["azure-key-ends-later"]);
+    double.keys.change(key, { exp: Math.floor(double.now()) + 31 * 86_400 });
+    deepEqual(await ids(provider), ["azure-key-held"]);
     double.keys.change(key, { exp: Math.floor(double.now()) + 400 * 86_400, exportable: true });
     deepEqual(await ids(provider), ["azure-key-exportable"]);
   }));

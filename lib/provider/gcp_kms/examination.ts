@@ -33,14 +33,16 @@ export async function examineGcpKey(
   const clockAheadMs = clockAheadOf(answer.headers.date, sentAt);
   const level = text(field(field(permitted(answer, call)?.body, "versionTemplate"), "protectionLevel"));
   const listed = await allVersions(names.key, session, call);
-  const lost = listed.flatMap((version) => aboutVersion(names, version, versions));
-  return { findings: [...aboutLevel(names, level, lost.length), ...lost], remarks: [], clockAheadMs };
+  const lost = (listed ?? []).flatMap((version) => aboutVersion(names, version, versions));
+  const isWhole = listed !== undefined && lost.length === 0;
+  return { findings: [...aboutLevel(names, level, isWhole), ...lost], remarks: [], clockAheadMs };
 }
 
-function aboutLevel({ name }: GcpNames, level: string | undefined, lost: number): readonly KeyFinding[] {
+/** @param isWhole whether all versions are known and none is lost. */
+function aboutLevel({ name }: GcpNames, level: string | undefined, isWhole: boolean): readonly KeyFinding[] {
   if (level === undefined) return [];
   if (level.startsWith("EXTERNAL")) return [keyFinding("gcp-key-external", { name, level })];
-  return lost > 0 ? [] : [keyFinding("gcp-key-held", { name, level })];
+  return isWhole ? [keyFinding("gcp-key-held", { name, level })] : [];
 }
 
 /** @param sealed names of versions with which this node has sealed data. */
@@ -49,33 +51,35 @@ function aboutVersion({ name, key }: GcpNames, listed: unknown, sealed: readonly
   const state = text(field(listed, "state")) ?? "?";
   if (number === undefined) return [];
   const version = `${number}`;
+  const isSealed = sealed.some((one) => versionOf(key, one) === number);
   if (state === "DESTROY_SCHEDULED") {
     const date = text(field(listed, "destroyTime")) ?? "a date that it does not tell";
-    return [keyFinding("gcp-version-destroyed", { name, key, version, date })];
+    const texts = { name, key, version, date };
+    return [keyFinding(isSealed ? "gcp-version-destroyed" : "gcp-other-version-destroyed", texts)];
   }
-  const isSealed = sealed.some((one) => versionOf(key, one) === number);
   if (state === "ENABLED" || !isSealed) return [];
   return [keyFinding("gcp-version-disabled", { name, key, version, state })];
 }
 
-/** Empty if the login may not list them. */
+/** `undefined` if the login may not list them, or if there are more than are read. */
 async function allVersions(
   key: string,
   session: Pick<GcpKmsSession, "read">,
   call: HttpCall,
-): Promise<readonly unknown[]> {
+): Promise<readonly unknown[] | undefined> {
   const found: unknown[] = [];
   let token = "";
   for (let page = 0; page < maxPages; page++) {
     const next = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
     const path = `/v1/${pathOf(key)}/cryptoKeyVersions?pageSize=100${next}`;
-    const body = permitted(await session.read(path, call), call)?.body;
-    const versions = field(body, "cryptoKeyVersions");
+    const answer = permitted(await session.read(path, call), call);
+    if (answer === undefined) return undefined;
+    const versions = field(answer.body, "cryptoKeyVersions");
     if (Array.isArray(versions)) found.push(...versions);
-    token = text(field(body, "nextPageToken")) ?? "";
-    if (token === "") break;
+    token = text(field(answer.body, "nextPageToken")) ?? "";
+    if (token === "") return found;
   }
-  return found;
+  return undefined;
 }
 
 function permitted(answer: HttpAnswer, { action }: HttpCall): HttpAnswer | undefined {

@@ -1,7 +1,8 @@
-import { deepEqual, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { GcpDouble, gcpKey } from "../../../tests/support/gcp_double.ts";
 import { openGcp } from "../../../tests/support/gcp_settings.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { keyFindings } from "../key_findings.ts";
 import type { Provider } from "../provider.ts";
 
 async function withKms(work: (double: GcpDouble, provider: Provider) => Promise<void>): Promise<void> {
@@ -38,15 +39,25 @@ Deno.test("examine() finds versions to be destroyed on every page, and disabled 
     double.keys.setState(gcpKey, "DISABLED", 1);
     double.keys.setState(gcpKey, "DISABLED", 2);
     double.keys.setState(gcpKey, "DESTROY_SCHEDULED", 4);
-    deepEqual(await found(provider, version(1), version(5)), ["gcp-version-disabled 1", "gcp-version-destroyed 4"]);
+    deepEqual(await found(provider, version(1), version(4)), ["gcp-version-disabled 1", "gcp-version-destroyed 4"]);
     deepEqual(double.operations, ["get", "list", "list", "list"]);
   }));
 
-Deno.test("examine() finds nothing about what the login may not read", () =>
+Deno.test("examine() only warns of a version to be destroyed that this node has not sealed with, or has forgotten", () =>
+  withKms(async (double, provider) => {
+    for (let number = 2; number <= 3; number++) double.keys.rotate(gcpKey);
+    double.keys.setState(gcpKey, "DESTROY_SCHEDULED", 2);
+    deepEqual(await found(provider, version(1), version(3)), ["gcp-other-version-destroyed 2"]);
+    equal(keyFindings["gcp-other-version-destroyed"].severity, "warn");
+  }));
+
+Deno.test("examine() says nothing of versions that the login may not list, and finds nothing that it may not read", () =>
   withKms(async (double, provider) => {
     double.keys.setState(gcpKey, "DESTROY_SCHEDULED");
     double.fault = { kind: "rights", permissions: ["cloudkms.cryptoKeys.get"] };
-    deepEqual(await found(provider), ["gcp-key-held"]);
+    deepEqual(await found(provider), []);
+    double.keys.protectionLevel = "EXTERNAL";
+    deepEqual(await found(provider), ["gcp-key-external"]);
     double.fault = { kind: "rights", permissions: [] };
     deepEqual(await found(provider), []);
   }));

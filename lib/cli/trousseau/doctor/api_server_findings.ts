@@ -5,9 +5,9 @@
  */
 import { dirname } from "node:path";
 import type { ApiServerStart } from "../../../config/apiserver/api_server.ts";
-import { featureGate, flagValue } from "../../../config/apiserver/flags.ts";
+import { featureGate, flagValue, goBoolean } from "../../../config/apiserver/flags.ts";
 import type { HostFiles } from "../../../config/apiserver/host_files.ts";
-import { hostPathOf } from "../../../config/apiserver/static_pod.ts";
+import { hostPathOf, isMountPoint } from "../../../config/apiserver/static_pod.ts";
 import {
   type EncryptionEntry,
   type EncryptionFile,
@@ -43,7 +43,7 @@ export async function apiServerFindings(subject: ApiServerSubject): Promise<read
   if (onNode === undefined) return [found("encryption-unmounted", { path, file: named })];
   const read = await encryptionFile(onNode, files);
   if (!("entries" in read)) return read.findings;
-  const ours = pluginProviders(read, subject);
+  const ours = await pluginProviders(read, subject);
   const ofFile = [
     ...read.doubts.map((message) => found("encryption-doubt", { file: onNode, message })),
     ...await exposure(onNode, read, files),
@@ -75,14 +75,22 @@ async function encryptionFile(path: string, files: HostFiles): Promise<Encryptio
 
 /**
  * The providers at the plugin's socket, or every `kms` provider if the socket is unknown. A path of the container is
- * compared by the place on the node that is mounted there.
+ * compared by the place on the node that is mounted there, without links: `/var/run` is one to `/run`.
  */
-function pluginProviders({ entries }: EncryptionFile, { start, socket }: ApiServerSubject): readonly KmsEntry[] {
-  const onNode = (path: string) => start?.pod === undefined ? path : hostPathOf(start.pod, path) ?? path;
-  return kmsProviders(entries).filter(({ endpoint }) => {
+async function pluginProviders(
+  { entries }: EncryptionFile,
+  { start, socket, files }: ApiServerSubject,
+): Promise<readonly KmsEntry[]> {
+  const all = kmsProviders(entries);
+  if (socket === undefined) return all;
+  const wanted = await files.real(socket);
+  const isOurs = await Promise.all(all.map(async ({ endpoint }) => {
     const path = pathOfEndpoint(endpoint);
-    return socket === undefined || (path !== undefined && onNode(path) === socket);
-  });
+    if (path === undefined) return false;
+    const onNode = start?.pod === undefined ? path : hostPathOf(start.pod, path) ?? path;
+    return await files.real(onNode) === wanted;
+  }));
+  return all.filter((_, index) => isOurs[index]);
 }
 
 function kmsProviders(entries: readonly EncryptionEntry[]): readonly KmsEntry[] {
@@ -106,7 +114,7 @@ function endpointFindings(
 
 function mountFindings({ path, pod }: ApiServerStart, socket: string): readonly DoctorFinding[] {
   const mounts = pod?.mounts ?? [];
-  if (mounts.some(({ mountPath }) => mountPath === socket)) return [found("socket-mounted-alone", { path, socket })];
+  if (isMountPoint({ mounts }, socket)) return [found("socket-mounted-alone", { path, socket })];
   return hostPathOf({ mounts }, dirname(socket)) === undefined ? [found("socket-unmounted", { path, socket })] : [];
 }
 
@@ -123,18 +131,22 @@ async function exposure(
 }
 
 function flagFindings(
-  { path, flags, by }: ApiServerStart,
+  { path, flags, by, pod }: ApiServerStart,
   file: string,
   read: EncryptionFile,
 ): readonly DoctorFinding[] {
   const old = kmsProviders(read.entries).filter(({ apiVersion }) => apiVersion === "v1");
+  const inFlags = flagValue(flags, "encryption-provider-config");
   const hasGate = featureGate(flags, "KMSv1") === true;
-  const reloads = flagValue(flags, "encryption-provider-config-automatic-reload") === "true";
+  const reloads = goBoolean(flagValue(flags, "encryption-provider-config-automatic-reload") ?? "false") === true;
   return [
     ...[...new Set(old.map(({ name }) => name))].map((name) =>
       found(hasGate ? "api-v1" : "api-v1-gate", { name, file })
     ),
     ...(hasGate && old.length === 0 ? [found("gate-left", { path, file })] : []),
+    ...(pod !== undefined && inFlags !== undefined && isMountPoint(pod, inFlags)
+      ? [found("encryption-mounted-alone", { path, file: inFlags })]
+      : []),
     // k3s and RKE2 set the flag themselves if they make the file.
     ...(reloads || ((by === "k3s" || by === "rke2") && file.endsWith("/server/cred/encryption-config.json"))
       ? []

@@ -78,6 +78,13 @@ Deno.test("apiServerFindings() finds missing mounts, and a mount of the socket a
   deepEqual(await ids({ mounts: alone }), ["socket-mounted-alone"]);
 });
 
+Deno.test("apiServerFindings() warns of a mount of the EncryptionConfiguration alone", async () => {
+  const alone = { "/enc/encryption.yaml": encryptionPath, "/run/trousseau": "/run/trousseau" };
+  const [found, ...rest] = await faults({ mounts: alone });
+  deepEqual([found?.id, found?.severity, rest], ["encryption-mounted-alone", "warn", []]);
+  deepEqual(await ids({ mounts: { ...alone, "/enc": "/etc/kubernetes/enc" } }), ["encryption-mounted-alone"]);
+});
+
 Deno.test("apiServerFindings() finds a file that is missing, and one that kube-apiserver refuses", async () => {
   const missing = await faults({ mounts: { ...pod.mounts, "/enc": "/etc/none" } });
   deepEqual(missing.map(({ id }) => id), ["encryption-unreadable"]);
@@ -90,6 +97,23 @@ Deno.test("apiServerFindings() compares the endpoint, through the mounts of the 
   deepEqual(await ids({}, healthy, "/run/other/kms.sock"), ["endpoint-missing"]);
   const moved = { ...pod.mounts, "/run/trousseau": "/run/other" };
   deepEqual(await ids({ mounts: moved }, healthy, "/run/other/kms.sock"), []);
+});
+
+Deno.test("apiServerFindings() takes /var/run for /run, in the endpoint, in the mounts and in the socket", async () => {
+  const at = "/var/run/trousseau";
+  const inVar = withProviders({ kms: { ...ours, endpoint: `unix://${at}/kms.sock` } });
+  const mounts = { "/enc": "/etc/kubernetes/enc" };
+  for (const resources of [inVar, healthy]) {
+    for (const socket of ["/run/trousseau/kms.sock", `${at}/kms.sock`]) {
+      deepEqual(await ids({}, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, "/run/trousseau": at } }, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, [at]: "/run/trousseau" } }, resources, socket), []);
+      deepEqual(await ids({ mounts: { ...mounts, [at]: at } }, resources, socket), []);
+    }
+  }
+  const alone = { ...mounts, [`${at}/kms.sock`]: `${at}/kms.sock` };
+  deepEqual(await ids({ mounts: alone }), ["socket-mounted-alone"]);
+  deepEqual(await ids({}, inVar, "/run/other/kms.sock"), ["endpoint-missing"]);
 });
 
 Deno.test("apiServerFindings() finds timeouts that are too short or too long", async () => {
@@ -121,6 +145,27 @@ Deno.test("apiServerFindings() finds another provider before the plugin, and wha
   deepEqual(await ids({}, withProviders(kms, aescbc)), ["encryption-exposed", "others-left"]);
 });
 
+Deno.test("apiServerFindings() takes identity alone for an exemption, except of secrets", async () => {
+  const [kms, identity] = [{ kms: ours }, { identity: {} }];
+  const entries = (...all: [string, ...object[]][]) =>
+    all.map(([resource, ...providers]) => ({ resources: resource.split(" "), providers }));
+  for (
+    const exempt of [
+      entries(["events", identity], ["*.*", kms]),
+      entries(["secrets", kms], ["*.*", identity]),
+      entries(["configmaps pods", identity], ["secrets", kms]),
+    ]
+  ) deepEqual(await ids({}, exempt), [], JSON.stringify(exempt));
+  for (
+    const plain of [
+      entries(["secrets", identity], ["configmaps", kms]),
+      entries(["*.", identity], ["deployments.apps", kms]),
+      entries(["events", identity, kms], ["secrets", { kms: { ...ours, name: "second" } }]),
+    ]
+  ) deepEqual((await ids({}, plain))[0], "plain-written", JSON.stringify(plain));
+  deepEqual(await ids({}, entries(["secrets", kms], ["secrets", identity])), ["plain-written", "resource-twice"]);
+});
+
 Deno.test("apiServerFindings() finds resources that are missing, doubled or misspelt", async () => {
   const providers = [{ kms: ours }];
   deepEqual(await ids({}, [{ resources: ["configmaps"], providers }]), ["secrets-missing"]);
@@ -132,7 +177,13 @@ Deno.test("apiServerFindings() finds resources that are missing, doubled or miss
 });
 
 Deno.test("apiServerFindings() finds that a changed file needs a restart", async () => {
-  deepEqual(await ids({ flags: pod.flags.slice(0, 1) }), ["reload-off"]);
+  const [file = ""] = pod.flags;
+  const reload = "--encryption-provider-config-automatic-reload";
+  deepEqual(await ids({ flags: [file] }), ["reload-off"]);
+  deepEqual(await ids({ flags: [file, `${reload}=f`] }), ["reload-off"]);
+  for (const flag of [reload, `${reload}=1`, `${reload}=True`, `${reload}=t`]) {
+    deepEqual(await ids({ flags: [file, flag] }), [], flag);
+  }
 });
 
 Deno.test("apiServerFindings() takes the file of --encryption-config, also without a kube-apiserver", async () => {

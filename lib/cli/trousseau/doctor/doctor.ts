@@ -25,13 +25,15 @@ import { json } from "../../terminal.ts";
 import { checkedConfig, examineConfig } from "../check.ts";
 import type { CheckFindings } from "../check_findings.ts";
 import { configFile, subjectJson, subjectOf } from "../configured.ts";
+import type { RoundTrip } from "../round_trip.ts";
 import { NewFile } from "../new_file.ts";
 import type { TrousseauCall } from "../terminal.ts";
 import { etcdPrefixOf, scanSource } from "../verify.ts";
 import { apiServerFindings } from "./api_server_findings.ts";
 import { type DoctorFinding, found } from "./finding.ts";
 import { keyFindingsOf, providerFindings, stateFindings } from "./kms_findings.ts";
-import { type CountedObjects, nightFindings } from "./night_findings.ts";
+import type { CountedObjects } from "./counted_objects.ts";
+import { nightFindings } from "./night_findings.ts";
 import { credentialFindings } from "./node_credentials.ts";
 import { apiServerClock } from "./node_clock.ts";
 import { folderFindings, freeBytesOf } from "./node_folders.ts";
@@ -161,17 +163,23 @@ async function nodeFindings(config: Config): Promise<readonly DoctorFinding[]> {
 
 async function atNight(
   config: Config,
-  { trips }: CheckFindings,
+  { trips, retired }: CheckFindings,
   status: Parameters<typeof nightFindings>[0]["status"],
   call: TrousseauCall,
 ): Promise<readonly DoctorFinding[]> {
-  const well = new Set(
-    trips.filter(({ steps }) => steps.some(({ step, result }) => step === "unwrap" && result === "ok"))
-      .map(({ name }) => name),
-  );
+  const well = new Set([
+    ...trips.filter(({ steps }) => steps.some(({ step, result }) => step === "unwrap" && result === "ok")),
+    ...retired.filter(answers),
+  ].map(({ name }) => name));
   const counted = await countedObjects(call);
   const [objects, uncounted] = "id" in counted ? [undefined, [counted]] : [counted, []];
   return [...nightFindings({ config, well, status, objects }), ...uncounted];
+}
+
+/** Whether a retired provider has answered its probe, or has opened a sentinel, for which it needs no other right. */
+function answers({ steps, sealed }: RoundTrip): boolean {
+  return steps.some(({ step, result }) => step === "probe" && result === "ok") ||
+    sealed.some(({ error }) => error === undefined);
 }
 
 /** The objects of `--snapshot` or `--etcd`, or the reason why they were not counted. */

@@ -6,6 +6,7 @@ import { PluginDouble } from "../../../../tests/support/plugin_double.ts";
 import { plainSnapshot } from "../../../../tests/support/snapshot_file.ts";
 import { TemporaryConfig } from "../../../../tests/support/temporary_config.ts";
 import { VaultDouble } from "../../../../tests/support/vault_double.ts";
+import { createKeyFile } from "../../../provider/local/write_key_file.ts";
 import { run } from "../../run.ts";
 import { trousseau } from "../program.ts";
 
@@ -137,6 +138,20 @@ Deno.test("doctor() counts the objects of a snapshot, and says why it could not"
   const damaged = await examined(config, {}, "--snapshot", file);
   equal(damaged.status, 1);
   match(damaged.findings.find(({ id }) => id === "night-unscanned")?.sentence ?? "", /SHA-256/);
+});
+
+Deno.test("doctor() counts on a retired provider for reads if it answers", async () => {
+  await using config = await TemporaryConfig.make();
+  const keyFile = `${config.folder}/old.keys`;
+  await createKeyFile(keyFile);
+  await config.write({ retired: [{ name: "old", kind: "local", keyFile }] });
+  const sentence = async () => {
+    const { findings } = await examined(config);
+    return findings.find(({ id }) => id === "night-writes-end")?.sentence ?? "";
+  };
+  match(await sentence(), /^If "local" were gone now: .*; data that old has wrapped is still read\.$/);
+  await Deno.writeTextFile(keyFile, "no keys");
+  match(await sentence(), /^If "local" were gone now: .*; reads go on by data keys /);
 });
 
 Deno.test("doctor() reads kube-apiserver's arguments from a file", async () => {

@@ -30,9 +30,14 @@ export function entryFindings(
   ours: readonly string[],
 ): readonly DoctorFinding[] {
   const names = entries.flatMap(({ resources }) => resources);
+  const ofSecrets = entries.find(({ resources }) => resources.some(isSecrets));
   return [
     ...kmsEntries(entries).flatMap((one) => timeoutFindings(file, one)),
-    ...(ours.length === 0 ? [] : entries.flatMap((entry) => orderFindings(file, entry, ours))),
+    ...(ours.length === 0
+      ? []
+      : entries.flatMap((entry) =>
+        isExemption(entry, ofSecrets) ? exemption(file, entry) : orderFindings(file, entry, ours)
+      )),
     ...(names.some(isSecrets) ? [] : [found("secrets-missing", { file })]),
     ...repeated(entries).map((resource) => found("resource-twice", { file, resource })),
     ...[...new Set(names)].flatMap((resource) => unknownResource(file, resource)),
@@ -56,6 +61,20 @@ function timeoutFindings(file: string, { name, timeout }: KmsEntry): readonly Do
 function goMilliseconds(text: string): number {
   const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)];
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (goUnits[unit ?? ""] ?? 0), 0);
+}
+
+/**
+ * Whether an entry leaves resources other than secrets unencrypted on purpose: identity is its only provider.
+ *
+ * @param ofSecrets the entry that writes secrets: the first one that names or covers them.
+ */
+function isExemption(entry: EncryptionEntry, ofSecrets: EncryptionEntry | undefined): boolean {
+  const namesSecrets = entry.resources.some((name) => sameResource(name, "secrets"));
+  return entry !== ofSecrets && !namesSecrets && entry.providers.every(({ kind }) => kind === "identity");
+}
+
+function exemption(file: string, { resources }: EncryptionEntry): readonly DoctorFinding[] {
+  return [found("plain-exempt", { file, resources: resources.join(", ") })];
 }
 
 function orderFindings(

@@ -96,7 +96,10 @@ function difference(first: NodeStatus, one: NodeStatus): readonly DoctorFinding[
   const [version, otherVersion] = [status.version ?? "?", theirs.version ?? "?"];
   return [
     ...(keyId === otherKeyId ? [] : [found("node-key", { node, other, keyId, otherKeyId })]),
-    ...(hash === otherHash ? [] : [found("node-configuration", { node, other, hash, otherHash })]),
+    // Another version may hash other settings.
+    ...(hash === otherHash || version !== otherVersion
+      ? []
+      : [found("node-configuration", { node, other, hash, otherHash })]),
     ...(version === otherVersion ? [] : [found("node-version", { node, other, version, otherVersion })]),
     ...status.providers.flatMap(({ name, version }) => {
       const otherVersion = theirs.providers.find((provider) => provider.name === name)?.version;

@@ -48,6 +48,7 @@ Deno.test("nodesFindings() finds that nodes agree, and each difference", async (
   deepEqual(await ids({ keyId: null, message: "No KMS has answered yet." }), ["node-unwell", "node-key"]);
   deepEqual(await ids({ configuration: "99" }), ["node-configuration"]);
   deepEqual(await ids({ version: "0.0.9" }), ["node-version"]);
+  deepEqual(await ids({ version: "0.0.9", configuration: "99" }), ["node-version"]);
   const [provider] = statusWith().providers;
   deepEqual(await ids({ providers: [{ ...provider, version: "2" }] }), ["node-versions"]);
   deepEqual(await ids({ quorum: { state: "lost", since: 0, refused: false, message: "Away." } }), [

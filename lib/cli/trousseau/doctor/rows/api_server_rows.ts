@@ -24,13 +24,19 @@ export const apiserverRows = {
     group: "apiserver",
     severity: "bad",
     sentence: "{path} has no --encryption-provider-config: nothing is encrypted.",
-    cure: "trousseau encryption-config > /etc/kubernetes/encryption.yaml, and add the flag: docs/install.md.",
+    cure: "trousseau encryption-config > /etc/kubernetes/enc/config.yaml, and add the flag: docs/install.md.",
   },
   "encryption-unmounted": {
     group: "apiserver",
     severity: "bad",
     sentence: "{path} mounts nothing of the node at {file}, the file of --encryption-provider-config.",
     cure: "Add a hostPath volume with its folder to {path}.",
+  },
+  "encryption-mounted-alone": {
+    group: "apiserver",
+    severity: "warn",
+    sentence: "{path} mounts the file {file} itself: when another file replaces it, the container keeps the old one.",
+    cure: "Mount the folder of the file in its place: docs/install.md.",
   },
   "encryption-unreadable": {
     group: "apiserver",
@@ -103,6 +109,12 @@ export const apiserverRows = {
     severity: "bad",
     sentence: "{file}: identity is the first provider of {resources}, so that they are written in plain text.",
     cure: "Put the provider of the plugin first, then rewrite the objects: docs/migrate.md.",
+  },
+  "plain-exempt": {
+    group: "apiserver",
+    severity: "ok",
+    sentence: "{file}: {resources} are exempt from encryption, as identity is their only provider.",
+    cure: "",
   },
   "other-written": {
     group: "apiserver",

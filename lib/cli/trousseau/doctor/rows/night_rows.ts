@@ -19,11 +19,17 @@ export const nightRows = {
     sentence: 'If "{name}" were gone now: {writes}; {reads}.',
     cure: "Add another provider to the configuration, or set a smaller `wrap`: docs/quorum.md.",
   },
+  "night-reads-end": {
+    group: "night",
+    severity: "warn",
+    sentence: 'If "{name}" were gone now: writes go on by {others}, but {reads}.',
+    cure: "Rewrite the objects, so that the other providers wrap them too: docs/quorum.md and docs/migrate.md.",
+  },
   "night-data-lost": {
     group: "night",
     severity: "bad",
     sentence:
-      'If "{name}" were gone for ever: {objects} objects in {source} would be lost, since it alone has wrapped them.',
+      'If "{name}" were gone for ever: {objects} objects in {source} would be lost, since no other provider opens them.',
     cure: "Add another provider, then rewrite the objects: docs/quorum.md and docs/migrate.md.",
   },
   "night-data-kept": {
@@ -31,6 +37,12 @@ export const nightRows = {
     severity: "ok",
     sentence: 'If "{name}" were gone for ever: all {objects} objects in {source} would still open.',
     cure: "",
+  },
+  "night-data-closed": {
+    group: "night",
+    severity: "bad",
+    sentence: "No provider of the configuration has wrapped {objects} objects in {source} ({names}): they do not open.",
+    cure: "Put that provider back under `retired`, or its name under `formerly` of its successor: docs/quorum.md.",
   },
   "night-wrap-lacks": {
     group: "night",

@@ -40,8 +40,9 @@ export const nodesRows = {
   "node-configuration": {
     group: "nodes",
     severity: "warn",
-    sentence: "{node} has another configuration than {other} (hash {hash} and {otherHash}).",
-    cure: "Copy the configuration of the one to the other, then systemctl restart trousseau.",
+    sentence: "{node} has other settings than {other} (hash {hash} and {otherHash}) that must be the same.",
+    cure:
+      "Make the configurations equal in all but logins, paths, `socket`, `state` and `telemetry`, then systemctl restart trousseau.",
   },
   "node-version": {
     group: "nodes",
