@@ -42,7 +42,7 @@ export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = 
   await using decryptor = await OfflineDecryptor.open(config, commandLog(call).notify);
   const opener = new SnapshotOpener(decryptor, options.check ? "each" : "any", terminal.signal);
   if (options.check) return await drill(call, { snapshot, path, prefix, opener, names: decryptor.names, progress });
-  const source: Source = { objects: objectsMeant(call, snapshot, path, prefix), path, opener, progress };
+  const source: Source = { objects: objectsMeant(call, snapshot, path, prefix), path, prefix, opener, progress };
   return options.export ? await exported(call, source, output) : await printed(call, source);
 }
 
@@ -67,6 +67,7 @@ function checkOptions({ options, positionals }: TrousseauCall, { isTerminal }: B
 interface Source {
   readonly objects: Iterable<SnapshotObject>;
   readonly path: string;
+  readonly prefix: string;
   readonly opener: SnapshotOpener;
   readonly progress: Progress;
 }
@@ -86,6 +87,7 @@ function* objectsMeant(
 async function exported(call: TrousseauCall, source: Source, output: ByteOutput): Promise<ExitStatus> {
   const { positionals, terminal: { stderr, signal } } = call;
   const missing = new Set(positionals);
+  let isEmpty = true;
   // Loaded on demand, with its package for archives.
   const { exportManifests } = await import("./decrypt_export.ts");
   const status = await exportManifests({
@@ -93,11 +95,18 @@ async function exported(call: TrousseauCall, source: Source, output: ByteOutput)
     output,
     signal,
     async open(stored) {
+      isEmpty = false;
       for (const word of missing) if (isMeant(stored.key, word)) missing.delete(word);
       return await decryptObject(stored, source.opener);
     },
   }, stderr);
   reportMissing(call, source, missing);
+  if (isEmpty && positionals.length === 0) {
+    const { path, prefix } = source;
+    const sentence = `${path} has no object below ${prefix}: compare --etcd-prefix with that of kube-apiserver.`;
+    line(stderr, `trousseau: ${printable(sentence)}`);
+    return exitCodes.unmet.status;
+  }
   return missing.size === 0 ? status : exitCodes.unmet.status;
 }
 

@@ -118,3 +118,17 @@ Deno.test("decrypt --export writes the objects that are named, and ends with 1 i
     equal(/has no object \/registry\/x\./.test(terminal.err()), status === 1);
   }
 });
+
+Deno.test("decrypt --export ends with 1 if no object is below the prefix", async () => {
+  await using config = await TemporaryConfig.make({});
+  const snapshot = `${config.folder}/snapshot.db`;
+  await Deno.writeFile(snapshot, plainSnapshot());
+  const terminal = fakeTerminal();
+  const options = { config: config.file, snapshot, export: true, "etcd-prefix": "/other" } as const;
+  const call = { program: trousseau, terminal, options, positionals: [] };
+  equal(await decryptSnapshot(call, { isTerminal: false, write() {} }), 1);
+  match(
+    terminal.err(),
+    /snapshot\.db has no object below \/other\/: compare --etcd-prefix with that of kube-apiserver\./,
+  );
+});

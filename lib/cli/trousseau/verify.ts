@@ -71,9 +71,23 @@ type Source = Pick<Verification, "source" | "checksum" | "freed"> & Scanned;
 /**
  * Counts the objects of `--snapshot`, or of a running etcd.
  *
- * @throws {SnapshotError | KmsError | UsageError} if they cannot be read.
+ * @throws {SnapshotError | KmsError | UsageError} if they cannot be read, or if there is none below the prefix.
  */
 export async function scanSource(
+  call: TrousseauCall,
+  usage: EncryptionUsage,
+  keys: StoredKeys,
+  progress: Progress,
+): Promise<Source> {
+  const scanned = await scannedSource(call, usage, keys, progress);
+  if (usage.rows().length > 0) return scanned;
+  throw new KmsError(
+    "config",
+    `${scanned.source} has no object below ${keys.prefix}: compare --etcd-prefix with that of kube-apiserver.`,
+  );
+}
+
+async function scannedSource(
   call: TrousseauCall,
   usage: EncryptionUsage,
   keys: StoredKeys,
