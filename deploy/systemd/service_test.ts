@@ -179,11 +179,16 @@ Deno.test("trousseau-drill.service opens the newest snapshot, as shut in as the 
   const { options } = parse(words, trousseau as Program);
   assert.deepEqual(options, {
     newest: "${TROUSSEAU_SNAPSHOTS}",
+    "etcd-prefix": "${TROUSSEAU_ETCD_PREFIX}",
     config: "/etc/trousseau/trousseau.yaml",
     check: true,
   });
   assert.deepEqual(drill.get("Service.Type"), ["oneshot"]);
-  // It has no socket, no folder of its own, and passes the variable of its folder on.
+  assert.deepEqual(drill.get("Service.Environment"), [
+    "TROUSSEAU_SNAPSHOTS=/var/backups/etcd",
+    "TROUSSEAU_ETCD_PREFIX=/registry",
+  ]);
+  // It has no socket, no folder of its own, and passes the variables of its folder and prefix on.
   const its = [
     "Type",
     "Environment",

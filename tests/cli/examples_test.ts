@@ -14,7 +14,7 @@ import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { type KeyringStage, makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
-import { plainSnapshot } from "../support/snapshot_file.ts";
+import { sealedSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
 const guid = "11111111-2222-3333-4444-555555555555";
@@ -142,8 +142,9 @@ for (const { name, examples } of commands) {
         const words = await wordsOf(onStage(line, stage), stage);
         // Now: a shell empties the files that a line redirects into.
         for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
+        const snapshot = await sealedSnapshot(`${stage.folder}/embedded/local.keys`);
         for (const made of ["snapshot.db", "snapshots/snapshot.db"]) {
-          await Deno.writeFile(`${stage.folder}/${made}`, plainSnapshot());
+          await Deno.writeFile(`${stage.folder}/${made}`, snapshot);
         }
         if (words === undefined) {
           ok(line.startsWith("sops "), `${line}: another program than sops is called`);

@@ -12,7 +12,7 @@ import { fakeTerminal } from "../support/fake_terminal.ts";
 import { ApiServerDouble } from "../support/api_server_double.ts";
 import { makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
-import { plainSnapshot } from "../support/snapshot_file.ts";
+import { plainSnapshot, sealedSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
 const table: readonly Command[] = commands;
@@ -31,8 +31,10 @@ async function writeRoles(folder: string): Promise<string> {
   return `${folder}/rbac.json`;
 }
 
-async function writeSnapshot(folder: string): Promise<string> {
-  await Deno.writeFile(`${folder}/snapshot.db`, plainSnapshot());
+/** The drill fails without an object under a KMS. */
+async function writeSnapshot(folder: string, isSealed: boolean): Promise<string> {
+  const bytes = isSealed ? await sealedSnapshot(`${folder}/local.keys`) : plainSnapshot();
+  await Deno.writeFile(`${folder}/snapshot.db`, bytes);
   return `${folder}/snapshot.db`;
 }
 
@@ -58,7 +60,7 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
     const more = [
       ...(name === "audit access" ? [await writeRoles(config.folder)] : []),
       ...(name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : []),
-      ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
+      ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder, name === "decrypt")] : []),
       ...(options.includes("root") ? ["--root", config.folder] : []),
       ...(name === "decrypt" ? ["--check"] : []),
       ...(name === "rewrite"

@@ -5,7 +5,9 @@
  * @module
  */
 import { deepEqual, equal, match } from "node:assert/strict";
+import { manifestText } from "../../lib/cluster/objects/stored_object.ts";
 import { run, waitFor } from "../support/processes.ts";
+import { inFolder } from "../support/temporary_folder.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { flagsFor } from "./harness/encryption.ts";
 import { Node } from "./harness/plugin.ts";
@@ -28,7 +30,14 @@ const definition = {
   },
 };
 
-const texts = { plain: "a", yes: "yes", number: "1_000", long: "x: |\n  #y\n".repeat(300), accent: "é\u2028" };
+const texts = {
+  plain: "a",
+  yes: "yes",
+  number: "1_000",
+  long: "x: |\n  #y\n".repeat(300),
+  accent: "é\u2028",
+  line: "a\u0085b",
+};
 
 const objects = [
   { apiVersion: "v1", kind: "Namespace", metadata: { name: "team", labels: { "pod-security": "restricted" } } },
@@ -88,6 +97,43 @@ async function read(cluster: Cluster): Promise<readonly unknown[]> {
   }
   return found;
 }
+
+Deno.test("kubectl reads every character, and keys that YAML 1.1 takes for others, as they are in a manifest", async () => {
+  const characters = Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code))
+    .filter((one) => one.isWellFormed());
+  const keys = [
+    "<<",
+    "=",
+    "y",
+    "No",
+    "0o7",
+    "0x1",
+    "1_000",
+    ".5",
+    "1e3",
+    ".NaN",
+    "~",
+    "null",
+    "2001-01-01",
+    "1:30",
+    "",
+  ];
+  const spec = {
+    texts: characters.map((one) => `${one}a${one}`),
+    keys: [...characters.map((one) => `${one}a${one}`), ...keys].map((key) => ({ [key]: key })),
+    long: `${"x y \n\n z\t\n".repeat(50)}\u0085\u2028`,
+  };
+  await inFolder(async (folder) => {
+    const metadata = { name: "one", annotations: { a: "b" } };
+    const manifest = { apiVersion: "e.io/v1", kind: "Widget", metadata, spec };
+    await Deno.writeTextFile(`${folder}/widget.yaml`, manifestText(manifest));
+    // With --local it reads the file and prints it, and asks no API server.
+    const words = ["annotate", "--local", "--overwrite", "-f", `${folder}/widget.yaml`, "a=b", "-o", "json"];
+    const { code, stdout, stderr } = await run("kubectl", words);
+    equal(code, 0, stderr);
+    deepEqual(JSON.parse(stdout), manifest);
+  });
+});
 
 Deno.test("manifests of a snapshot are applied to an empty cluster, and read back equal", async () => {
   await using node = await Node.make();

@@ -104,8 +104,8 @@ export const clusterCommands = [
       "API server and no state folder, and writes nothing. A word is a key of etcd, and everything below it if it ends " +
       "with a slash. Nothing of a value is printed without --show. With --check every object is opened and every data " +
       "key by each provider alone: the restore drill. With --export a tar archive of manifests is on standard output. " +
-      "The exit status is 1 if an object cannot be opened, and 65 if the " +
-      "file is no intact snapshot.",
+      "The exit status is 1 if an object cannot be opened, or if the drill finds none under a KMS, and 65 if the file is " +
+      "no intact snapshot.",
     positionals: [{ name: "KEY", optional: true, many: true }],
     options: [
       "snapshot",

@@ -19,6 +19,7 @@ import { commandLog } from "./command_log.ts";
 import { configured } from "./configured.ts";
 import { drill } from "./decrypt_drill.ts";
 import { type DecryptedObject, decryptObject } from "./decrypt_object.ts";
+import { etcdPrefixOf } from "./etcd_options.ts";
 import { snapshotOf } from "./snapshot_option.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
@@ -30,6 +31,7 @@ import type { TrousseauCall } from "./terminal.ts";
 export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
   const { options, terminal } = call;
   checkOptions(call, output);
+  const prefix = etcdPrefixOf(call, "decrypt");
   const path = await snapshotOf(call);
   const config = await configured(call);
   using progress = startProgress(terminal, `Reading ${path}`);
@@ -39,8 +41,8 @@ export async function decryptSnapshot(call: TrousseauCall, output: ByteOutput = 
   });
   await using decryptor = await OfflineDecryptor.open(config, commandLog(call).notify);
   const opener = new SnapshotOpener(decryptor, options.check ? "each" : "any", terminal.signal);
-  if (options.check) return await drill(call, { snapshot, path, opener, names: decryptor.names, progress });
-  const source: Source = { objects: objectsMeant(call, snapshot, path), path, opener, progress };
+  if (options.check) return await drill(call, { snapshot, path, prefix, opener, names: decryptor.names, progress });
+  const source: Source = { objects: objectsMeant(call, snapshot, path, prefix), path, prefix, opener, progress };
   return options.export ? await exported(call, source, output) : await printed(call, source);
 }
 
@@ -65,18 +67,19 @@ function checkOptions({ options, positionals }: TrousseauCall, { isTerminal }: B
 interface Source {
   readonly objects: Iterable<SnapshotObject>;
   readonly path: string;
+  readonly prefix: string;
   readonly opener: SnapshotOpener;
   readonly progress: Progress;
 }
 
-/** The objects that the words name; without words, all. */
+/** The objects that the words name; without words, all below the prefix. */
 function* objectsMeant(
-  { options, positionals }: TrousseauCall,
+  { positionals }: TrousseauCall,
   snapshot: SnapshotFile,
   path: string,
+  prefix: string,
 ): Generator<SnapshotObject> {
-  const prefix = positionals.length > 0 ? "" : `${(options["etcd-prefix"] ?? "/registry").replace(/\/$/, "")}/`;
-  for (const object of objectsIn(snapshot, path, prefix)) {
+  for (const object of objectsIn(snapshot, path, positionals.length > 0 ? "" : prefix)) {
     if (positionals.length === 0 || positionals.some((word) => isMeant(object.key, word))) yield object;
   }
 }
@@ -84,6 +87,7 @@ function* objectsMeant(
 async function exported(call: TrousseauCall, source: Source, output: ByteOutput): Promise<ExitStatus> {
   const { positionals, terminal: { stderr, signal } } = call;
   const missing = new Set(positionals);
+  let isEmpty = true;
   // Loaded on demand, with its package for archives.
   const { exportManifests } = await import("./decrypt_export.ts");
   const status = await exportManifests({
@@ -91,11 +95,18 @@ async function exported(call: TrousseauCall, source: Source, output: ByteOutput)
     output,
     signal,
     async open(stored) {
+      isEmpty = false;
       for (const word of missing) if (isMeant(stored.key, word)) missing.delete(word);
       return await decryptObject(stored, source.opener);
     },
   }, stderr);
   reportMissing(call, source, missing);
+  if (isEmpty && positionals.length === 0) {
+    const { path, prefix } = source;
+    const sentence = `${path} has no object below ${prefix}: compare --etcd-prefix with that of kube-apiserver.`;
+    line(stderr, `trousseau: ${printable(sentence)}`);
+    return exitCodes.unmet.status;
+  }
   return missing.size === 0 ? status : exitCodes.unmet.status;
 }
 

@@ -17,6 +17,8 @@ import type { TrousseauCall } from "./terminal.ts";
 export interface Drill {
   readonly snapshot: SnapshotFile;
   readonly path: string;
+  /** Of the keys of kube-apiserver, with a slash at its end. */
+  readonly prefix: string;
   /** Asks every holder. */
   readonly opener: SnapshotOpener;
   /** Names of the providers that can unwrap. */
@@ -53,19 +55,28 @@ const maxExamples = 20;
 /** Number of objects between two messages of progress. */
 const turnLength = 1_000;
 
-/** Opens everything, prints the shares, and ends with 1 if an object under a KMS is opened by no provider. */
+/**
+ * Opens everything, and prints the shares.
+ *
+ * @returns 1 if an object is opened by no provider, or if none is under a KMS: then the drill has proven nothing.
+ */
 export async function drill(call: TrousseauCall, parts: Drill): Promise<ExitStatus> {
   const { terminal } = call;
-  const report = await drilled(parts, call.options["etcd-prefix"] ?? "/registry", terminal.signal);
+  const report = await drilled(parts, terminal.signal);
   parts.progress[Symbol.dispose]();
   if (call.options.json) json(terminal.stdout, documentOf(report, parts));
   else print(call, report, parts);
-  return report.closed === 0 ? exitCodes.ok.status : exitCodes.unmet.status;
+  if (report.encrypted === 0) {
+    const sentence =
+      `No object below ${parts.prefix} is under a KMS: compare --etcd-prefix with that of kube-apiserver, ` +
+      "and the snapshot with its etcd; this drill has proven nothing.";
+    line(terminal.stderr, `trousseau: ${printable(sentence)}`);
+  }
+  return report.closed === 0 && report.encrypted > 0 ? exitCodes.ok.status : exitCodes.unmet.status;
 }
 
 async function drilled(
-  { snapshot, path, opener, names, progress }: Drill,
-  prefix: string,
+  { snapshot, path, prefix, opener, names, progress }: Drill,
   signal: AbortSignal,
 ): Promise<DrillReport> {
   const report: DrillReport = {
@@ -74,7 +85,7 @@ async function drilled(
     examples: [],
   };
   let read = 0;
-  for (const stored of objectsIn(snapshot, path, `${prefix.replace(/\/$/, "")}/`)) {
+  for (const stored of objectsIn(snapshot, path, prefix)) {
     if (++read % turnLength === 0) {
       progress.update(`Opening every object: ${read}`);
       await new Promise((resolve) => setTimeout(resolve));
@@ -131,7 +142,10 @@ function print({ terminal }: TrousseauCall, report: DrillReport, { snapshot, pat
   line(stdout);
   const rows = [...shares].map(([name, { objects, error }]) => [
     name,
-    { text: `${objects} of ${encrypted}`, tone: objects === encrypted ? "good" as const : "warn" as const },
+    {
+      text: `${objects} of ${encrypted}`,
+      tone: encrypted > 0 && objects === encrypted ? "good" as const : "warn" as const,
+    },
     error ?? "",
   ]);
   stdout.write(table(["Provider", "Restores alone", "Its first error"], rows, wantsColour(stdout, environment)));

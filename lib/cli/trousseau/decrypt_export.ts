@@ -40,11 +40,17 @@ interface ExportReport {
 /** Maximum number of objects that are named. */
 const maxExamples = 20;
 
+/**
+ * The last file: the report. An archive without it is not whole, also where a full disk or a broken connection has cut it
+ * between two files. No namespace begins with an underscore, and kubectl reads no file of this type.
+ */
+const markFile = "_complete.txt";
+
 /** Number of objects between two looks at the signal. */
 const turnLength = 1_000;
 
 /**
- * Writes the archive, and what it lacks to `stderr`.
+ * Writes the archive, and the report to `stderr`.
  *
  * @returns 1 if an object was not opened.
  */
@@ -61,9 +67,11 @@ export async function exportManifests(parts: ManifestExport, stderr: Output): Pr
     parts.signal.throwIfAborted();
     await exportOne(await parts.open(stored), { archive, paths, report });
   }
-  await archive.finish();
+  const lines = linesOf(report);
+  await archive.add(markFile, lines.map((one) => `${one}\n`).join(""));
+  archive.finish();
   parts.progress[Symbol.dispose]();
-  print(report, stderr);
+  for (const one of lines) line(stderr, one);
   return report.closed === 0 ? exitCodes.ok.status : exitCodes.unmet.status;
 }
 
@@ -101,17 +109,17 @@ function closed(report: ExportReport, key: string, error: string): void {
   if (report.examples.length < maxExamples) report.examples.push({ key, error });
 }
 
-function print({ exported, protobuf, tokens, closed, examples }: ExportReport, stderr: Output): void {
-  line(stderr, `Exported ${total(exported)} objects${kindsOf(exported)}.`);
-  if (tokens > 0) {
-    line(stderr, `Left out ${tokens} Secrets with tokens of ServiceAccounts: another cluster refuses them.`);
-  }
-  if (protobuf.size > 0) {
-    line(stderr, `Left out ${total(protobuf)} objects that are stored as protobuf${kindsOf(protobuf)}.`);
-  }
-  if (closed > 0) line(stderr, `${closed} objects were not exported:`);
-  for (const { key, error } of examples) line(stderr, `  ${printable(key)}: ${printable(error)}`);
-  if (closed > examples.length) line(stderr, `  and ${closed - examples.length} more`);
+function linesOf({ exported, protobuf, tokens, closed, examples }: ExportReport): readonly string[] {
+  return [
+    `Exported ${total(exported)} objects${kindsOf(exported)}.`,
+    ...(tokens > 0 ? [`Left out ${tokens} Secrets with tokens of ServiceAccounts: another cluster refuses them.`] : []),
+    ...(protobuf.size > 0
+      ? [`Left out ${total(protobuf)} objects that are stored as protobuf${kindsOf(protobuf)}.`]
+      : []),
+    ...(closed > 0 ? [`${closed} objects were not exported:`] : []),
+    ...examples.map(({ key, error }) => `  ${printable(key)}: ${printable(error)}`),
+    ...(closed > examples.length ? [`  and ${closed - examples.length} more`] : []),
+  ];
 }
 
 function total(counts: KindCounts): number {

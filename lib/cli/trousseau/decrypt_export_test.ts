@@ -7,6 +7,7 @@ import type { SnapshotObject } from "../../cluster/snapshot_objects.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { plainSnapshot } from "../../../tests/support/snapshot_file.ts";
 import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
+import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { run } from "../run.ts";
 import { decryptSnapshot } from "./decrypt.ts";
 import { exportManifests } from "./decrypt_export.ts";
@@ -35,10 +36,12 @@ async function exported(objects: Readonly<Record<string, unknown>>) {
     progress: { update() {}, [Symbol.dispose]() {} },
     signal,
   }, stderr);
-  const files = (await unpackTar(concat(...parts))).map(({ header, data }) => {
-    return [header.name, parse(utf8Text(data ?? new Uint8Array(0)) ?? "")];
+  const texts = (await unpackTar(concat(...parts))).map(({ header, data }) => {
+    return [header.name, utf8Text(data ?? new Uint8Array(0)) ?? ""] as const;
   });
-  return { status, err: err(), files: Object.fromEntries(files) };
+  const [last, mark] = texts.pop() ?? [];
+  equal(last, "_complete.txt");
+  return { status, err: err(), mark, files: Object.fromEntries(texts.map(([name, text]) => [name, parse(text)])) };
 }
 
 const secret = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({
@@ -51,7 +54,7 @@ const secret = (name: string, more: Readonly<Record<string, unknown>> = {}) => (
 
 Deno.test("exportManifests() writes manifests, and counts what it leaves out", async () => {
   const pod = concat(utf8("k8s\0\n\t\n\u0002v1\u0012\u0003Pod"), utf8("\u0012\u0001x"));
-  const { status, err, files } = await exported({
+  const { status, err, mark, files } = await exported({
     "/registry/secrets/a/one": secret("one"),
     "/registry/secrets/a/token": secret("token", { type: "kubernetes.io/service-account-token" }),
     "/registry/pods/a/p": pod,
@@ -67,6 +70,7 @@ Deno.test("exportManifests() writes manifests, and counts what it leaves out", a
     "Left out 1 Secrets with tokens of ServiceAccounts: another cluster refuses them.",
     "Left out 1 objects that are stored as protobuf: 1 Pod.",
   ]);
+  equal(mark, err, "the last file repeats what was exported");
 });
 
 Deno.test("exportManifests() names what was not opened, and ends with 1", async () => {
@@ -84,6 +88,28 @@ Deno.test("exportManifests() names what was not opened, and ends with 1", async 
   match(err, /x0: Its key is gone\./);
   match(err, /and 12 more\n$/);
 });
+
+Deno.test("exportManifests() that is stopped leaves an archive that tar calls incomplete", () =>
+  inFolder(async (folder) => {
+    const stop = new AbortController();
+    const parts: Uint8Array[] = [];
+    const keys = ["one", "two", "three"].map((name) => `/registry/secrets/a/${name}`);
+    const run = exportManifests({
+      objects: keys.map((key) => ({ key, keyBytes: utf8(key), value: new Uint8Array(0), revision: 1 })),
+      open({ key }): Promise<DecryptedObject> {
+        if (key === keys[1]) stop.abort(new Error("stopped"));
+        const object = readStoredObject(utf8(JSON.stringify(secret(key.split("/").at(-1) ?? ""))));
+        return Promise.resolve({ key, by: null, isAuthenticated: true, object, bytes: 0, error: null });
+      },
+      output: { isTerminal: false, write: (bytes) => void parts.push(bytes.slice()) },
+      progress: { update() {}, [Symbol.dispose]() {} },
+      signal: stop.signal,
+    }, fakeTerminal().stderr);
+    await rejects(run, /stopped/);
+    await Deno.writeFile(`${folder}/a.tar`, concat(...parts));
+    const { code, stdout } = await new Deno.Command("tar", { args: ["-t", "-f", `${folder}/a.tar`] }).output();
+    deepEqual([code, utf8Text(stdout)], [2, "a/Secret/one.yaml\na/Secret/two.yaml\n"]);
+  }));
 
 Deno.test("decrypt --export is refused on a terminal, and together with options that print", async () => {
   await using config = await TemporaryConfig.make({});
@@ -114,7 +140,21 @@ Deno.test("decrypt --export writes the objects that are named, and ends with 1 i
       write: (bytes) => void parts.push(bytes.slice()),
     });
     equal(ended, status, terminal.err());
-    equal((await unpackTar(concat(...parts))).length, count);
+    equal((await unpackTar(concat(...parts))).length, count + 1);
     equal(/has no object \/registry\/x\./.test(terminal.err()), status === 1);
   }
+});
+
+Deno.test("decrypt --export ends with 1 if no object is below the prefix", async () => {
+  await using config = await TemporaryConfig.make({});
+  const snapshot = `${config.folder}/snapshot.db`;
+  await Deno.writeFile(snapshot, plainSnapshot());
+  const terminal = fakeTerminal();
+  const options = { config: config.file, snapshot, export: true, "etcd-prefix": "/other" } as const;
+  const call = { program: trousseau, terminal, options, positionals: [] };
+  equal(await decryptSnapshot(call, { isTerminal: false, write() {} }), 1);
+  match(
+    terminal.err(),
+    /snapshot\.db has no object below \/other\/: compare --etcd-prefix with that of kube-apiserver\./,
+  );
 });

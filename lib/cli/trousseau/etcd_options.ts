@@ -1,5 +1,5 @@
 /**
- * The options that name a running etcd.
+ * The options that name a running etcd, and the prefix of its keys.
  *
  * @module
  */
@@ -45,6 +45,18 @@ export async function etcdOf({ options, terminal: { files }, program }: Troussea
   };
   const given = Object.fromEntries(Object.entries(isSecure ? tls : {}).filter(([, path]) => path !== undefined));
   return { settings: { endpoints, tls: given }, shown: `etcd at ${endpoints.join(", ")}` };
+}
+
+/**
+ * The prefix of `--etcd-prefix`, with one slash at its end as kube-apiserver writes it.
+ *
+ * @param command that is named with the error.
+ * @throws {UsageError}
+ */
+export function etcdPrefixOf({ options }: Pick<TrousseauCall, "options">, command = "verify"): string {
+  const { "etcd-prefix": text = "/registry" } = options;
+  if (/^\/\S*$/.test(text)) return text.replace(/\/*$/, "/");
+  throw new UsageError("--etcd-prefix begins with a slash, as in /registry.", command);
 }
 
 function origin(text: string): string {

@@ -3,45 +3,44 @@
  *
  * @module
  */
-import { createTarPacker, type TarPackController } from "modern-tar";
-import { utf8 } from "../../base/bytes.ts";
+import { packTar } from "modern-tar";
+import { concat, utf8 } from "../../base/bytes.ts";
 import type { ByteOutput } from "./byte_output.ts";
 
 /** The same for every file, so that equal objects give equal archives: readable by their owner alone, and of 1970. */
 const header = { type: "file", mode: 0o600, uid: 0, gid: 0, mtime: new Date(0) } as const;
 
-/** Writes an archive. It has its end only after {@linkcode finish}, so that a tar program sees if the rest is missing. */
+/** Bytes of the two blocks of zeros at the end of an archive. */
+const endLength = 1_024;
+
+/** Fewer than the 512 bytes of a block. */
+const heldLength = 256;
+
+/**
+ * Writes an archive. A tar program takes one that ends between two files for whole, also without the blocks at the end: so
+ * the last bytes of each file are written together with the next one. Without {@linkcode finish} the archive ends within a
+ * file, and a tar program reports it.
+ */
 export class ManifestArchive {
-  readonly #controller: TarPackController;
-  readonly #written: Promise<unknown>;
+  readonly #output: ByteOutput;
+  #held: Uint8Array = new Uint8Array(0);
 
   constructor(output: ByteOutput) {
-    const { readable, controller } = createTarPacker();
-    this.#controller = controller;
-    this.#written = readable.pipeTo(new WritableStream({ write: (bytes) => output.write(bytes) })).catch(asReason);
+    this.#output = output;
   }
 
-  /** Adds a file. @throws what the output threw. */
+  /** Adds a file. @param text not empty. @throws what the output threw. */
   async add(path: string, text: string): Promise<void> {
     const body = utf8(text);
-    try {
-      const writer = this.#controller.add({ ...header, name: path, size: body.length }).getWriter();
-      await writer.write(body);
-      await writer.close();
-    } catch (thrown) {
-      throw await this.#written ?? thrown;
-    }
+    const packed = await packTar([{ header: { ...header, name: path, size: body.length }, body }]);
+    const held = packed.length - endLength - heldLength;
+    this.#output.write(concat(this.#held, packed.subarray(0, held)));
+    this.#held = packed.slice(held, held + heldLength);
   }
 
-  /** Ends the archive, and waits until all of it is written. @throws what the output threw. */
-  async finish(): Promise<void> {
-    this.#controller.finalize();
-    const failed = await this.#written;
-    if (failed !== undefined) throw failed;
+  /** Ends the archive. @throws what the output threw. */
+  finish(): void {
+    this.#output.write(concat(this.#held, new Uint8Array(endLength)));
+    this.#held = new Uint8Array(0);
   }
-}
-
-/** Keeps the failure until it is asked for; the next `add` meets it too. */
-function asReason(thrown: unknown): unknown {
-  return thrown;
 }

@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { concat } from "../../base/bytes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import type { ByteOutput } from "./byte_output.ts";
@@ -45,15 +45,32 @@ Deno.test("ManifestArchive.add() writes files that GNU tar lists and extracts: m
   });
 });
 
-Deno.test("ManifestArchive without finish() is one that tar calls incomplete", async () => {
+Deno.test("ManifestArchive without finish() is one that tar calls incomplete, after each of its files", async () => {
   const output = memory();
   const archive = new ManifestArchive(output);
-  await archive.add("a/Secret/b.yaml", "b".repeat(2_000));
-  await new Promise((resolve) => setTimeout(resolve));
+  const lengths = [1, 255, 256, 257, 511, 512, 513, 1_024, 2_000, 100_000];
+  for (const [at, length] of lengths.entries()) {
+    await archive.add(`a/Secret/${at}.yaml`, "b".repeat(length));
+    await inFolder(async (folder) => {
+      const { code, out, err } = await tar(concat(...output.parts), folder, "-t");
+      deepEqual([code, out.trim().split("\n").length], [2, at + 1], `${length} bytes`);
+      match(err, /Unexpected EOF in archive/);
+    });
+  }
+  equal(output.parts.length, lengths.length, "a file is one write, so that it ends between two of them nowhere else");
+  await archive.finish();
   await inFolder(async (folder) => {
-    const cut = concat(...output.parts);
-    const { code, err } = await tar(cut.subarray(0, cut.length - 1_000), folder, "-t");
-    equal(code, 2, err);
+    const { code, out, err } = await tar(concat(...output.parts), folder, "-t");
+    deepEqual([code, out.trim().split("\n").length, err], [0, lengths.length, ""]);
+  });
+});
+
+Deno.test("ManifestArchive.finish() ends an archive without files", async () => {
+  const output = memory();
+  await new ManifestArchive(output).finish();
+  await inFolder(async (folder) => {
+    const { code, out, err } = await tar(concat(...output.parts), folder, "-t");
+    deepEqual([code, out, err], [0, "", ""]);
   });
 });
 
@@ -71,7 +88,7 @@ Deno.test("ManifestArchive.finish() throws what the output threw", async () => {
   }, full);
 });
 
-Deno.test("ManifestArchive.add() waits for a slow output", async () => {
+Deno.test("ManifestArchive.add() keeps no file in memory", async () => {
   let [inFlight, most, written] = [0, 0, 0];
   const archive = new ManifestArchive({
     isTerminal: false,

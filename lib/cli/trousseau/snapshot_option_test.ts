@@ -1,5 +1,5 @@
 import { equal, match, rejects } from "node:assert/strict";
-import { plainSnapshot } from "../../../tests/support/snapshot_file.ts";
+import { sealedSnapshot } from "../../../tests/support/snapshot_file.ts";
 import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { UsageError } from "../command.ts";
@@ -38,7 +38,7 @@ Deno.test("decrypt --newest --check ends with 65 and one sentence if the newest 
   await Deno.mkdir(folder);
   const drill = ["decrypt", "--newest", folder, "--check"];
   equal((await config.run(...drill)).status, 65, "an empty folder");
-  await Deno.writeFile(`${folder}/a.db`, plainSnapshot());
+  await Deno.writeFile(`${folder}/a.db`, await sealedSnapshot(`${config.folder}/local.keys`));
   equal((await config.run(...drill)).status, 0);
   const old = (Date.now() - 36 * 86_400_000) / 1000;
   await Deno.utime(`${folder}/a.db`, old, old);

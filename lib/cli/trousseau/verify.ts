@@ -18,7 +18,7 @@ import { EtcdClient } from "../../net/etcd/etcd_client.ts";
 import { UsageError } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { type Progress, startProgress } from "../progress.ts";
-import { etcdOf } from "./etcd_options.ts";
+import { etcdOf, etcdPrefixOf } from "./etcd_options.ts";
 import { socketPath } from "./socket_path.ts";
 import type { TrousseauCall } from "./terminal.ts";
 import { printVerification, type Verification } from "./verify_report.ts";
@@ -33,7 +33,7 @@ const defaultRate = 5_000;
 /** Counts the objects of a snapshot or of a running etcd by their keys. */
 export async function verify(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
-  const keys = new StoredKeys(etcdPrefixOf(options["etcd-prefix"]), builtInResources());
+  const keys = new StoredKeys(etcdPrefixOf(call), builtInResources());
   const expected = await expectedKeyId(call);
   const scope = await scopeOf(call);
   const usage = new EncryptionUsage(options.list === true);
@@ -49,12 +49,6 @@ export async function verify(call: TrousseauCall): Promise<ExitStatus> {
 /** Whether a row is under the expected key ID, or none is expected. */
 function isExpected({ keyId, objects }: UsageRow, expected: string | undefined): boolean {
   return expected === undefined || objects === 0 || keyId === expected;
-}
-
-/** The prefix of `--etcd-prefix`. @throws {UsageError} */
-export function etcdPrefixOf(text = "/registry"): string {
-  if (/^\/[^\s]*[^\s/]$/.test(text)) return text;
-  throw new UsageError("--etcd-prefix begins with a slash, as in /registry.", "verify");
 }
 
 async function expectedKeyId({ options, terminal }: TrousseauCall): Promise<string | undefined> {
@@ -77,9 +71,23 @@ type Source = Pick<Verification, "source" | "checksum" | "freed"> & Scanned;
 /**
  * Counts the objects of `--snapshot`, or of a running etcd.
  *
- * @throws {SnapshotError | KmsError | UsageError} if they cannot be read.
+ * @throws {SnapshotError | KmsError | UsageError} if they cannot be read, or if there is none below the prefix.
  */
 export async function scanSource(
+  call: TrousseauCall,
+  usage: EncryptionUsage,
+  keys: StoredKeys,
+  progress: Progress,
+): Promise<Source> {
+  const scanned = await scannedSource(call, usage, keys, progress);
+  if (usage.rows().length > 0) return scanned;
+  throw new KmsError(
+    "config",
+    `${scanned.source} has no object below ${keys.prefix}: compare --etcd-prefix with that of kube-apiserver.`,
+  );
+}
+
+async function scannedSource(
   call: TrousseauCall,
   usage: EncryptionUsage,
   keys: StoredKeys,

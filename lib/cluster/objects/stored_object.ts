@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { stringify } from "yaml";
+import * as yaml from "yaml";
 import { base64, exactText } from "../../base/bytes.ts";
+import { yamlText } from "../../base/yaml_text.ts";
 import { lastField, mapEntry, type WireField, wireFields } from "../wire_fields.ts";
 
 /** A decoded object. */
@@ -55,12 +56,7 @@ export function readStoredObject(bytes: Uint8Array): StoredObject | undefined {
 
 /** A manifest as YAML. Every text is quoted: kubectl reads YAML 1.1, in which `yes` and `1_000` are no texts. */
 export function manifestText(manifest: Readonly<Record<string, unknown>>): string {
-  return stringify(manifest, {
-    version: "1.1",
-    defaultStringType: "QUOTE_DOUBLE",
-    defaultKeyType: "PLAIN",
-    lineWidth: 0,
-  });
+  return yamlText(yaml, manifest, "all");
 }
 
 /** Manifests as JSON, in one line, or indented. */

@@ -89,10 +89,31 @@ Deno.test("readStoredObject() is total", () => {
   }));
 });
 
+/** Line breaks of YAML 1.1, and what kubectl refuses or takes for the begin of a file. */
+const escaped = ["\u007f", "\u0080", "\u0085", "\u009f", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"];
+
+Deno.test("manifestText() escapes the characters that kubectl reads otherwise or refuses, in texts and keys", () => {
+  for (const one of escaped) {
+    const number = one.charCodeAt(0).toString(16).padStart(4, "0");
+    equal(manifestText({ a: `b${one}c` }), `a: "b\\u${number}c"\n`);
+    equal(manifestText({ [`b${one}c`]: 1 }), `"b\\u${number}c": 1\n`);
+    equal(parse(manifestText({ a: `\\${one}`, b: "x\n".repeat(50) + one })).a, `\\${one}`);
+  }
+  equal(manifestText({ a: "\u00a0é\ufffd\u{1f600}" }), 'a: "\u00a0é\ufffd\u{1f600}"\n');
+});
+
+Deno.test("manifestText() quotes each key that is no plain word: kubectl merges <<, and 0o7 is a number for it", () => {
+  const plain = ["apiVersion", "tls.crt", "a-b_c/d", "x1"];
+  const quoted = ["<<", "=", "0o7", "1", "1e3", "yes", "n", "null", "~", "", "_", ".nan", "2001-01-01", "a b", "é"];
+  for (const key of plain) equal(manifestText({ [key]: 1 }), `${key}: 1\n`);
+  for (const key of quoted) equal(manifestText({ [key]: 1 }), `"${key}": 1\n`);
+  equal(manifestText({ a: [{ "<<": { "0o7": {} } }] }), 'a:\n  - "<<":\n      "0o7": {}\n');
+});
+
 Deno.test("manifestText() gives YAML that YAML 1.1 reads back alike", () => {
   const text = fc.oneof(
     fc.string(),
-    fc.constantFrom("yes", "on", "1_000", "007", "1e3", "2001-01-01", "~", "", "a\nb\n"),
+    fc.constantFrom("yes", "on", "1_000", "007", "1e3", "2001-01-01", "~", "", "a\nb\n", ...escaped),
   );
   fc.assert(fc.property(fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9.-]{0,20}$/), text), (data) => {
     const manifest = { kind: "ConfigMap", data: { ...data } };

@@ -39,12 +39,12 @@ export function randomId(bytes: 8 | 16): string {
 }
 
 /**
- * Whether a trace that begins here is recorded. The last 56 bits of its ID decide, so that every program with the same
- * ratio decides alike.
+ * Whether a trace that begins here is recorded. The last 52 bits of its ID decide, so that every plugin with the same ratio
+ * decides alike.
  *
  * @param ratio from 0 to 1.
  */
 export function isRecorded(traceId: string, ratio: number): boolean {
-  // 52 bits: all that a number holds exactly.
+  // 13 digits: no more are exact in a number of 53 bits.
   return Number.parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
 }

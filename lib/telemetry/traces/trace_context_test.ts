@@ -45,6 +45,10 @@ Deno.test("isRecorded() takes the share of traces, none at 0 and all at 1", () =
   const taken = (ratio: number) => ids.filter((id) => isRecorded(id, ratio)).length;
   deepEqual([taken(0), taken(1)], [0, 2_000]);
   ok(isRecorded("f".repeat(32), 1) && !isRecorded("0".repeat(32), 0));
+  for (const first of ["0", "f"]) {
+    equal(isRecorded(`${first.repeat(19)}3ffffffffffff`, 0.25), true);
+    equal(isRecorded(`${first.repeat(19)}4000000000000`, 0.25), false);
+  }
   // Five standard deviations of a binomial distribution.
   ok(Math.abs(taken(0.25) - 500) < 5 * Math.sqrt(2_000 * 0.25 * 0.75), `${taken(0.25)}`);
 });

@@ -6,6 +6,7 @@
 import { environmentFile } from "../../../api/keyring/dialects.ts";
 import { secretPath } from "../../../api/keyring/paths.ts";
 import { utf8 } from "../../../base/bytes.ts";
+import { yamlText } from "../../../base/yaml_text.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import type { SecretWithValues } from "../api/secret_answers.ts";
@@ -48,6 +49,5 @@ async function exportText({ options }: ClectlCall, secrets: readonly SecretWithV
   if (exportFormat === "env") return environmentFile(secrets.flatMap(({ fields }) => fields), dialect);
   const documents = secrets.map((secret) => secretDocument(secret, exportFormat));
   if (exportFormat === "json") return `${JSON.stringify(documents, null, 2)}\n`;
-  const { stringify } = await import("yaml");
-  return stringify(documents);
+  return yamlText(await import("yaml"), documents);
 }

@@ -328,6 +328,9 @@ Deno.test("get prints JSON, YAML and an environment, and refuses raw for several
   deepEqual(JSON.parse(json.out), secret);
   const yaml = await ran("get db/prod/john -o yaml", reading("n"));
   match(yaml.out, /n:\n {4}kind: json\n {4}value:\n {6}a: 1\n/);
+  const fields = { odd: { ...secret.fields.password, value: "a\u0085\u2028b" } };
+  const odd = await ran("get db/prod/john -o yaml", (_, response) => answerJson(response, { ...secret, fields }));
+  match(odd.out, /value: "a\\u0085\\u2028b"\n/);
   const env = await ran("get db/prod/john -o env", reading("n"));
   equal(env.out, `n='{"a":1}'\n`);
   const raw = await ran("get db/prod/john -o raw", reading("n", "blob"));

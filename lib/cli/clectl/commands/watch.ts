@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { yamlText } from "../../../base/yaml_text.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { jsonLine, line } from "../../terminal.ts";
 import { lastingWatch } from "../api/lasting_watch.ts";
@@ -20,7 +21,7 @@ export async function printChanges(call: ClectlCall): Promise<ExitStatus> {
       if (change === undefined) continue;
       const { path, version, action, from } = change;
       if (call.options.json) jsonLine(stdout, change);
-      else if (call.options.format === "yaml") writeText(stdout, `---\n${(await import("yaml")).stringify(change)}`);
+      else if (call.options.format === "yaml") writeText(stdout, `---\n${yamlText(await import("yaml"), change)}`);
       else line(stdout, visible(`${action} ${path} version ${version}${from === undefined ? "" : ` from ${from}`}`));
     }
     return exitCodes.ok.status;

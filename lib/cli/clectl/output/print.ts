@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { yamlText } from "../../../base/yaml_text.ts";
 import { line } from "../../terminal.ts";
 import { type Cell, table } from "../../table.ts";
 import type { ClectlCall } from "../options.ts";
@@ -12,8 +13,7 @@ import { visibleLines, writeText } from "./visible.ts";
 export async function printedDocument({ options, terminal }: ClectlCall, value: unknown): Promise<boolean> {
   const { stdout } = terminal;
   if (options.format === "yaml" || options.valueFormat === "yaml") {
-    const { stringify } = await import("yaml");
-    writeText(stdout, stringify(value));
+    writeText(stdout, yamlText(await import("yaml"), value));
     return true;
   }
   if (!options.json) return false;

@@ -28,7 +28,8 @@ import { configFile, subjectJson, subjectOf } from "../configured.ts";
 import type { RoundTrip } from "../round_trip.ts";
 import { NewFile } from "../new_file.ts";
 import type { TrousseauCall } from "../terminal.ts";
-import { etcdPrefixOf, scanSource } from "../verify.ts";
+import { etcdPrefixOf } from "../etcd_options.ts";
+import { scanSource } from "../verify.ts";
 import { apiServerFindings } from "./api_server_findings.ts";
 import { type DoctorFinding, found } from "./finding.ts";
 import { keyFindingsOf, providerFindings, stateFindings } from "./kms_findings.ts";
@@ -187,7 +188,7 @@ async function countedObjects(call: TrousseauCall): Promise<CountedObjects | Doc
   const { options, terminal } = call;
   if (options.snapshot === undefined && options.etcd === undefined) return found("night-uncounted", {});
   const usage = new EncryptionUsage(false);
-  const keys = new StoredKeys(etcdPrefixOf(options["etcd-prefix"]), builtInResources());
+  const keys = new StoredKeys(etcdPrefixOf(call), builtInResources());
   using progress = startProgress(terminal, "Reading the objects");
   try {
     const { source } = await scanSource(call, usage, keys, progress);

@@ -138,6 +138,10 @@ Deno.test("doctor() counts the objects of a snapshot, and says why it could not"
   const damaged = await examined(config, {}, "--snapshot", file);
   equal(damaged.status, 1);
   match(damaged.findings.find(({ id }) => id === "night-unscanned")?.sentence ?? "", /SHA-256/);
+  await Deno.writeFile(file, plainSnapshot());
+  const elsewhere = await examined(config, {}, "--snapshot", file, "--etcd-prefix", "/other");
+  equal(elsewhere.status, 1);
+  match(elsewhere.findings.find(({ id }) => id === "night-unscanned")?.sentence ?? "", /no object below \/other\//);
 });
 
 Deno.test("doctor() counts on a retired provider for reads if it answers", async () => {
