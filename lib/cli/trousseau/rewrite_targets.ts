@@ -37,13 +37,24 @@ export async function rewriteTargets(call: TrousseauCall, client: ApiServerClien
       "rewrite",
     );
   }
-  const entries = scope.by === "file" ? scope.entries.filter(isEncrypted) : [];
-  const names = scope.by === "file" ? entries.flatMap(({ resources }) => resources) : scope.resources;
+  const lists = scope.by === "file" ? scope.entries : [{ resources: scope.resources, providers: [] }];
+  const entries = lists.filter(isEncrypted);
+  const names = entries.flatMap(({ resources }) => resources);
   const found = await discover(call, client, names);
   const stored = found.resources.filter(({ verbs }) => verbs.includes("patch"));
-  const resources = stored.filter((one) => names.some((name) => isNamed(name, resourceId(one))));
-  const notes = [...plainNotes(scope), ...missingNotes(scope, names, stored)];
-  return { resources, api: call.options["kms-version"] ?? apiOf(entries), notes };
+  const writers = stored.map((resource) => ({ resource, list: listFor(lists, resourceId(resource)) }));
+  const encrypted = writers.flatMap(({ resource, list }) => list && isEncrypted(list) ? [{ resource, list }] : []);
+  const notes = [...plainNotes(lists), ...missingNotes(scope, names, stored)];
+  const api = call.options["kms-version"] ?? apiOf(encrypted.map(({ list }) => list));
+  return { resources: encrypted.map(({ resource }) => resource), api, notes };
+}
+
+/**
+ * The list whose first provider writes a resource: the first one that names or covers it. kube-apiserver refuses a name
+ * behind a wildcard that covers it, so that a list that names a resource comes before one that only covers it.
+ */
+function listFor(lists: readonly EncryptionEntry[], resource: string): EncryptionEntry | undefined {
+  return lists.find(({ resources }) => resources.some((name) => isNamed(name, resource)));
 }
 
 /** Groups with a wildcard need the whole discovery, and others a part of it. */
@@ -57,7 +68,7 @@ function isNamed(name: string, resource: string): boolean {
   return sameResource(name, resource) || covers(name, resource);
 }
 
-/** Whether the first provider, which writes, encrypts. */
+/** Whether the first provider, which writes, encrypts. It is not known for the names of `--resources`. */
 function isEncrypted({ providers }: EncryptionEntry): boolean {
   return providers[0]?.kind !== "identity";
 }
@@ -67,9 +78,11 @@ function apiOf(entries: readonly EncryptionEntry[]): RewriteApi {
   return isV1 ? "v1beta1" : "v2";
 }
 
-function plainNotes(scope: VerifyScope): readonly string[] {
-  if (scope.by !== "file") return [];
-  const plain = scope.entries.filter((entry) => !isEncrypted(entry)).flatMap(({ resources }) => resources);
+/** A name of several lists belongs to the first one. */
+function plainNotes(lists: readonly EncryptionEntry[]): readonly string[] {
+  const plain = lists.filter((list) => !isEncrypted(list)).flatMap((list) =>
+    list.resources.filter((name) => listFor(lists, name) === list)
+  );
   return plain.length === 0 ? [] : [`${plain.join(", ")} would be stored in plain text, and are left out.`];
 }
 

@@ -163,6 +163,53 @@ Deno.test("rewrite takes KMS v1, the resources and their notes from the Encrypti
     equal(double.requests.some(({ path }) => path === "/metrics"), false);
   }));
 
+/** A list of an EncryptionConfiguration by names, and the version of the KMS API that writes; `plain`: identity. */
+type List = readonly [names: string, writes: "v1" | "v2" | "plain"];
+
+function configured(...lists: readonly List[]): string {
+  const kms = (apiVersion: string, at: number) =>
+    `{ kms: { apiVersion: ${apiVersion}, name: k${at}, endpoint: "unix:///k${at}" } }`;
+  const head = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n";
+  return head +
+    lists.map(([names, writes], at) =>
+      `  - resources: [${names}]\n    providers: [${
+        writes === "plain" ? "" : `${kms(writes, at)}, `
+      }{ identity: {} }]\n`
+    ).join("");
+}
+
+const noGroups = { status: 200, body: { groups: [] } };
+
+const optedOut: readonly (readonly [lists: readonly List[], patched: readonly string[]])[] = [
+  [[["configmaps", "plain"], ["'*.*'", "v2"]], ["secrets"]],
+  [[["configmaps", "plain"], ["'*.'", "v2"]], ["secrets"]],
+  [[["secrets", "v2"], ["'*.*'", "plain"]], ["secrets"]],
+  [[["secrets", "v2"], ["secrets", "plain"], ["configmaps", "plain"]], ["secrets"]],
+];
+
+for (const [lists, patched] of optedOut) {
+  Deno.test(`rewrite leaves out a resource whose first list begins with identity: ${JSON.stringify(lists)}`, () =>
+    onStage(async ({ double, folder, ran }) => {
+      await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(...lists));
+      double.fault = ({ path }) => path === "/apis" ? noGroups : undefined;
+      const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run");
+      equal(status, 0, err);
+      deepEqual(out.match(/^(secrets|configmaps) +\d/gm)?.map((row) => row.split(" ")[0]), patched);
+      match(out, /would be stored in plain text, and are left out\.$/m);
+      ok(!/secrets.* would be stored in plain text/.test(out), out);
+    }));
+}
+
+Deno.test("rewrite takes the KMS version from the lists that write the resources of the cluster", () =>
+  onStage(async ({ double, folder, ran }) => {
+    const lists = configured(["secrets", "v2"], ["widgets.example.com", "v1"]);
+    await Deno.writeTextFile(`${folder}/encryption.yaml`, lists);
+    double.fault = ({ path }) => path === "/apis" ? noGroups : undefined;
+    const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run", "--json");
+    equal(status, 0, err);
+    equal(JSON.parse(out).kmsVersion, "v2");
+  }));
+
 const wrong: readonly (readonly [words: readonly string[], status: number, sentence: RegExp])[] = [
   [[], 64, /Name the resources by --resources, or the file/],
   [["--resources", "secrets"], 64, /Name the announced key ID by --expect-key-id, or the plugin by --socket/],
