@@ -147,7 +147,9 @@ export class ApiServerDouble implements AsyncDisposable {
     return this.#list(ids.map((id) => id.slice(prefix.length)).toSorted(), request);
   }
 
-  #list(names: readonly string[], { query }: DoubleRequest): DoubleAnswer {
+  #list(all: readonly string[], { query }: DoubleRequest): DoubleAnswer {
+    const only = query.get("fieldSelector");
+    const names = only === null ? all : all.filter((name) => only === `metadata.name=${name}`);
     const [from, limit] = [Number(query.get("continue") ?? 0), Number(query.get("limit") ?? 500)];
     const rest = names.length - from - limit;
     const more = rest > 0 ? { continue: `${from + limit}`, remainingItemCount: rest } : {};

@@ -54,14 +54,14 @@ Deno.test("rewrite prints the counts, the key ID and what remains, and ends with
   onStage(async ({ double, ran }) => {
     const { status, out, err } = await ran("--resources", "secrets,configmaps", ...settled);
     equal(status, 0, err);
-    match(out, /^secrets +5 +5 +0$/m);
-    match(out, /^configmaps +1 +1 +0$/m);
+    match(out, /^secrets +5 +5 +0 +0$/m);
+    match(out, /^configmaps +1 +1 +0 +0$/m);
     match(out, /written under key ID t1-new; trousseau verify proves it\.\nThe old values stay in etcd until/);
     deepEqual(double.stale, []);
     const { status: again, out: document } = await ran("--resources", "secrets", ...settled, "--json");
     equal(again, 0);
     const { resources, apiServers, dryRun, kmsVersion, resumed, refusals } = JSON.parse(document);
-    deepEqual(resources, [{ resource: "secrets", objects: 5, written: 0, refused: 0 }]);
+    deepEqual(resources, [{ resource: "secrets", objects: 5, written: 0, gone: 0, refused: 0 }]);
     deepEqual(apiServers, [{ name: "apiserver-one", state: "ready", host: "node-0" }]);
     deepEqual([dryRun, kmsVersion, resumed, refusals], [false, "v2", false, []]);
   }));
@@ -145,7 +145,7 @@ Deno.test("rewrite reports its counts, and ends with 1, if the API servers canno
     };
     const { status, out } = await ran("--resources", "secrets", ...settled);
     equal(status, 1);
-    match(out, /^secrets +5 +5 +0$/m);
+    match(out, /^secrets +5 +5 +0 +0$/m);
     match(out, /^Cannot look at the API servers: .* forbids \/apis\/coordination/m);
   }));
 

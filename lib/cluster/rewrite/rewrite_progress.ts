@@ -13,6 +13,8 @@ import {
   type RewriteSubject,
 } from "./rewrite_state.ts";
 
+const zero = { objects: 0, written: 0, gone: 0, refused: 0 } as const;
+
 /** Counts and refusals, which become part of the state file. */
 export class RewriteProgress {
   readonly #subject: RewriteSubject;
@@ -24,7 +26,6 @@ export class RewriteProgress {
   /** @param found the state of an earlier run with the same subject, which goes on. */
   constructor(subject: RewriteSubject, found: RewriteState | undefined) {
     this.#subject = subject;
-    const zero = { objects: 0, written: 0, refused: 0 };
     this.#counts = new Map(subject.resources.map((resource) => [resource, { resource, ...zero }]));
     for (const one of found?.counts ?? []) this.#counts.set(one.resource, one);
     this.#refusals = [...found?.refusals ?? []];
@@ -41,19 +42,24 @@ export class RewriteProgress {
     return this.#refusals;
   }
 
-  /** Number of objects that are done or refused. */
+  /** Number of objects that are done, gone or refused. */
   get finished(): number {
-    return this.counts.reduce((sum, { objects, refused }) => sum + objects + refused, 0);
+    return this.counts.reduce((sum, { objects, gone, refused }) => sum + objects + gone + refused, 0);
   }
 
   /** Counts an object. @param written whether it was written since it was listed. */
   done(resource: string, written: boolean): void {
-    this.#add(resource, { objects: 1, written: written ? 1 : 0, refused: 0 });
+    this.#add(resource, { ...zero, objects: 1, written: written ? 1 : 0 });
+  }
+
+  /** Counts an object that does not exist any more. */
+  gone(resource: string): void {
+    this.#add(resource, { ...zero, gone: 1 });
   }
 
   /** Counts an object, or a whole namespace, that was refused. */
   refuse(refusal: Refusal): void {
-    this.#add(refusal.resource, { objects: 0, written: 0, refused: 1 });
+    this.#add(refusal.resource, { ...zero, refused: 1 });
     if (this.#refusals.length < maxRefusals) this.#refusals.push(refusal);
   }
 
@@ -63,12 +69,13 @@ export class RewriteProgress {
     return { ...this.#subject, annotation, cursor, pending, counts, refusals };
   }
 
-  #add(resource: string, { objects, written, refused }: Omit<RewriteCount, "resource">): void {
-    const row = this.#counts.get(resource) ?? { resource, objects: 0, written: 0, refused: 0 };
+  #add(resource: string, { objects, written, gone, refused }: Omit<RewriteCount, "resource">): void {
+    const row = this.#counts.get(resource) ?? { resource, ...zero };
     this.#counts.set(resource, {
       resource,
       objects: row.objects + objects,
       written: row.written + written,
+      gone: row.gone + gone,
       refused: row.refused + refused,
     });
   }

@@ -217,7 +217,9 @@ export class RewriteRun {
     this.#faultsInRow = result.kind === "refused" && result.serverFault ? this.#faultsInRow + 1 : 0;
     if (result.kind === "refused") {
       this.#progress.refuse({ ...objectName(collection, name), sentence: result.sentence });
-    } else if (result.kind === "done") {
+    } else if (result.kind === "gone") {
+      this.#progress.gone(resource);
+    } else {
       const { revision } = result;
       this.#progress.done(resource, revision !== undefined && listed !== undefined && revision > listed);
     }

@@ -55,8 +55,8 @@ Deno.test("RewriteRun.run() patches every object with {}, asks for Tables only, 
     await withRun(double, folder, async ({ progress }, go) => {
       await go();
       deepEqual(progress.counts, [
-        { resource: "configmaps", objects: 1, written: 1, refused: 0 },
-        { resource: "secrets", objects: 122, written: 122, refused: 0 },
+        { resource: "configmaps", objects: 1, written: 1, gone: 0, refused: 0 },
+        { resource: "secrets", objects: 122, written: 122, gone: 0, refused: 0 },
       ]);
     });
     deepEqual(double.stale, []);
@@ -119,15 +119,18 @@ Deno.test("RewriteRun.run() counts refusals with name and sentence, and goes on"
       if (path.endsWith("/s-7")) return statusAnswer(422, `denied: ${"x".repeat(400)}`);
       if (path.endsWith("/s-8")) return statusAnswer(403, denied);
       if (path.endsWith("/s-9")) return statusAnswer(500, "failed calling webhook");
-      return path.endsWith("/s-5") ? statusAnswer(404, "gone") : undefined;
+      if (path.endsWith("/s-6")) return statusAnswer(404, "gone");
+      if (path.endsWith("/s-5")) double.objects.delete("secrets/a/s-5");
+      return undefined;
     };
     await withRun(double, folder, async ({ progress }, go) => {
       await go();
-      deepEqual(progress.counts[1], { resource: "secrets", objects: 116, written: 116, refused: 4 });
+      deepEqual(progress.counts[1], { resource: "secrets", objects: 115, written: 115, gone: 1, refused: 5 });
       const refused = progress.refusals.map((
         { namespace, name, sentence },
       ) => [namespace, name, sentence.slice(0, 60)]);
       deepEqual(refused.toSorted(), [
+        ["a", "s-6", "the API server lists it, and answers 404 to its patch"],
         ["a", "s-7", `denied: ${"x".repeat(52)}`],
         ["a", "s-8", denied.slice(0, 60)],
         ["a", "s-9", "failed calling webhook"],
@@ -136,6 +139,52 @@ Deno.test("RewriteRun.run() counts refusals with name and sentence, and goes on"
       equal(progress.refusals.find(({ name }) => name === "s-7")?.sentence.length, 302);
     });
     equal(await stateOf(folder), undefined);
+  }));
+
+for (const name of ["storageclasses.storage.k8s.io", "ingressclasses.networking.k8s.io", "clusterroles.rbac"]) {
+  Deno.test(`RewriteRun.run() patches the objects of ${name} by their own names`, () =>
+    inFolder(async (folder) => {
+      await using double = await ApiServerDouble.open();
+      const [resource = "", ...group] = name.split(".");
+      const path = `/apis/${group.join(".")}/v1/${resource}`;
+      const isClass = resource.endsWith("classes");
+      // kube-apiserver marks a default class in the cell of its name.
+      const object = isClass ? "standard" : "standard (default)";
+      double.fault = (request) => {
+        if (request.path === path) return { status: 200, body: tableOf(["fast", "standard (default)"]) };
+        const isKnown = ["fast", object].some((one) => request.path === `${path}/${encodeURIComponent(one)}`);
+        return isKnown ? { status: 200, body: tableOf([object], { resourceVersion: "101" }) } : undefined;
+      };
+      const resources = [{ group: group.join("."), version: "v1", name: resource, namespaced: false, verbs }];
+      await withRun(double, folder, async ({ progress }, go) => {
+        await go();
+        deepEqual(progress.counts, [{ resource: name, objects: 2, written: 0, gone: 0, refused: 0 }]);
+      }, { resources });
+    }));
+}
+
+Deno.test("RewriteRun.run() patches an object that was created anew, and ends if 404 cannot be explained", () =>
+  inFolder(async (folder) => {
+    await using double = await ApiServerDouble.open();
+    double.put("secrets", "a", "one");
+    double.fault = first(1, patches(statusAnswer(404, "gone")));
+    await withRun(double, folder, async ({ progress }, go) => {
+      await go();
+      deepEqual(progress.counts[1], { resource: "secrets", objects: 1, written: 1, gone: 0, refused: 0 });
+    });
+    double.fault = ({ method, query }) => {
+      if (method === "PATCH") return statusAnswer(404, "gone");
+      return query.has("fieldSelector") ? statusAnswer(401, "no") : undefined;
+    };
+    await rejects(withRun(double, folder, (_, go) => go()), { code: "unauthenticated" });
+    double.fault = ({ method, query }) => {
+      if (method === "PATCH") return statusAnswer(404, "gone");
+      return query.has("fieldSelector") ? statusAnswer(403, "secrets is forbidden") : undefined;
+    };
+    await withRun(double, folder, async ({ progress }, go) => {
+      await go();
+      deepEqual(progress.refusals.map(({ sentence }) => sentence), ["secrets is forbidden"]);
+    });
   }));
 
 const ending: readonly (readonly [what: string, fault: DoubleFault, code: string])[] = [
