@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { ApiServerDouble, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { ApiServerDouble, type DoubleFault, statusAnswer } from "../../../tests/support/api_server_double.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { run } from "../run.ts";
@@ -208,6 +208,46 @@ Deno.test("rewrite takes the KMS version from the lists that write the resources
     const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run", "--json");
     equal(status, 0, err);
     equal(JSON.parse(out).kmsVersion, "v2");
+  }));
+
+/** `/apis` with two groups, of which one has no server. */
+const halfDown: DoubleFault = ({ path }) => {
+  const groups = ["metrics.k8s.io/v1beta1", "gone.example.com/v1"];
+  const body = { groups: groups.map((groupVersion) => ({ versions: [{ groupVersion }] })) };
+  if (path === "/apis") return { status: 200, body };
+  return path === "/apis/metrics.k8s.io/v1beta1" ? statusAnswer(403, "no endpoints available") : undefined;
+};
+
+const silentGroups: readonly (readonly [lists: readonly List[], status: number, note: RegExp | undefined])[] = [
+  [[["'*.*'", "v2"]], 1, /^API group metrics\.k8s\.io does not list its resources, so that they are left out;/m],
+  [[["secrets", "v2"], ["pods.metrics.k8s.io", "v2"]], 1, /^API group metrics\.k8s\.io does not list its resources/m],
+  [[["'*.metrics.k8s.io'", "plain"], ["'*.*'", "v2"]], 0, undefined],
+];
+
+for (const [lists, expected, note] of silentGroups) {
+  Deno.test(`rewrite ends with ${expected} if a group does not list its resources: ${JSON.stringify(lists)}`, () =>
+    onStage(async ({ double, folder, ran }) => {
+      await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(...lists));
+      double.fault = halfDown;
+      const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run");
+      equal(status, expected, err);
+      match(out, note ?? /^secrets +5/m);
+      equal(/does not list|stores no resource/.test(out.replace(note ?? "", "")), false, out);
+    }));
+}
+
+Deno.test("rewrite rewrites the other groups, and asks a group again that was busy", () =>
+  onStage(async ({ double, folder, ran }) => {
+    await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(["'*.*'", "v2"]));
+    double.fault = halfDown;
+    const { status, out } = await ran("--encryption-config", `${folder}/encryption.yaml`, ...settled);
+    deepEqual([status, double.stale], [1, []], out);
+    let refused = 2;
+    double.fault = (request) => {
+      if (request.path !== "/apis/metrics.k8s.io/v1beta1") return halfDown(request);
+      return refused-- > 0 ? statusAnswer(429, "busy") : { status: 200, body: { resources: [] } };
+    };
+    equal((await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run")).status, 0);
   }));
 
 const wrong: readonly (readonly [words: readonly string[], status: number, sentence: RegExp])[] = [
