@@ -132,10 +132,9 @@ export class RewriteRun {
           "there, or name another folder by --state.",
       );
     }
-    const run = new RewriteRun(
-      options,
-      new RewriteProgress(subject, found && sameSubject(found, subject) ? found : undefined),
-    );
+    // Over v1beta1 no key ID shows whether the key was rotated since, so that a run always begins anew.
+    const goesOn = found !== undefined && api === "v2" && sameSubject(found, subject);
+    const run = new RewriteRun(options, new RewriteProgress(subject, goesOn ? found : undefined));
     if (found !== undefined) await run.#cleanUp(found);
     return run;
   }
