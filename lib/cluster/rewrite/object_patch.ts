@@ -77,10 +77,35 @@ export function endsRun(status: number): boolean {
   return status === 401 || status === 429 || status === 503;
 }
 
-/** The sentence of a Status of the API server, or its HTTP status. */
+/**
+ * The reason of a Status of the API server, or its HTTP status. Fields and the reasons of their refusal take the place of
+ * a message that shows values of the object.
+ */
 export function refusalSentence({ status, body }: Pick<HttpAnswer, "status" | "body">): string {
-  const message = field(body, "kind") === "Status" ? field(body, "message") : undefined;
-  const text = typeof message === "string" && message !== "" ? message : `it answered ${status}`;
+  const isStatus = field(body, "kind") === "Status";
+  const [message, reason] = isStatus ? [field(body, "message"), field(body, "reason")] : [];
+  const causes = isStatus ? fieldCauses(field(field(body, "details"), "causes")) : "";
+  if (causes !== "") return shortened(`${typeof reason === "string" ? reason : status}: ${causes}`);
+  if (typeof message !== "string" || message === "") return `it answered ${status}`;
+  const [, before] = beforeValue.exec(message) ?? [];
+  return before === undefined ? shortened(message) : `${before.slice(0, maxSentence)} …`;
+}
+
+/** The beginnings of messages of k8s.io/apimachinery, `pkg/util/validation/field`, behind which a value stands. */
+const beforeValue = /^(.*?\b(?:(?:invalid|unsupported|duplicate) value|not found(?=: )|too many(?=: )))/is;
+
+/** The fields of all causes; `""` if one has none, as that of a policy. */
+function fieldCauses(causes: unknown): string {
+  const rows = (Array.isArray(causes) ? causes : []).map((cause) => {
+    const [name, reason] = [field(cause, "field"), field(cause, "reason")];
+    return typeof name === "string" && name !== ""
+      ? `${name} (${typeof reason === "string" ? reason : "refused"})`
+      : "";
+  });
+  return rows.includes("") ? "" : rows.join(", ");
+}
+
+function shortened(text: string): string {
   return text.length <= maxSentence ? text : `${text.slice(0, maxSentence)} …`;
 }
 
