@@ -257,6 +257,11 @@ const wrong: readonly (readonly [words: readonly string[], status: number, sente
   [["--resources", "secrets", "--rate", "0"], 64, /--rate is a number/],
   [["--resources", "secrets", "--assume-ready", "all"], 64, /--assume-ready is a number/],
   [["--resources", "secrets", "--assume-ready", "1", "--local-only"], 64, /exclude each other/],
+  [
+    ["--resources", "secrets", "--apiservers", "https://10.0.0.1", "--local-only"],
+    64,
+    /--apiservers exclude each other/,
+  ],
   [["--resources", "secrets", "--timeout", "soon"], 64, /--timeout is a duration/],
   [["--resources", "secrets", "--apiservers", "10.0.0.1"], 64, /--apiservers is a list of addresses/],
   [["--resources", "secrets", "--socket", "/nonexistent/kms.sock"], 69, /kms\.sock/],
