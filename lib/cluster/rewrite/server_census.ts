@@ -72,7 +72,15 @@ export async function takeCensus(options: CensusOptions): Promise<ServerCensus> 
   });
   const others = seen.filter(({ identityHash }) => identityHash !== undefined && !hashes.includes(identityHash));
   const unnamed = toldApart(seen.filter(({ identityHash }) => identityHash === undefined));
-  return { servers: [...withUnnamed(servers, unnamed), ...others.map(withoutLease)], failures };
+  const answered = [...withUnnamed(servers, unnamed), ...others.map(withoutLease)];
+  const failed = clients.filter((_, at) => typeof looks[at] === "string").map(({ address }) => address);
+  return { servers: withFailed(answered, failed), failures };
+}
+
+/** Addresses that did not answer: each can be that of a Lease that was not seen, or is counted too. */
+function withFailed(servers: readonly CountedServer[], failed: readonly string[]): readonly CountedServer[] {
+  const unseen = servers.filter(({ state }) => state === "unseen").length;
+  return [...servers, ...failed.slice(unseen).map((name) => ({ name, host: undefined, state: "unseen" as const }))];
 }
 
 /** Servers whose metrics do not name them: each takes the place of one that was not seen, or is counted too. */

@@ -66,6 +66,21 @@ Deno.test("takeCensus() names addresses that do not answer, and counts the own s
   }, true);
 });
 
+Deno.test("takeCensus() counts an address that did not answer, unless a Lease that is not seen can be its own", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  two.fault = () => statusAnswer(403, "no");
+  await withCensus([one, two], async (options) => {
+    const states = async () => (await takeCensus(options)).servers.map(({ name, state }) => [name, state]);
+    deepEqual(await states(), [["apiserver-one", "ready"], [two.origin, "unseen"]]);
+    one.leases = ["apiserver-one", "apiserver-two"];
+    deepEqual(await states(), [["apiserver-one", "ready"], ["apiserver-two", "unseen"]]);
+    one.leases = [];
+    one.namesItself = false;
+    deepEqual(await states(), [[one.origin, "ready"], [two.origin, "unseen"]]);
+  });
+});
+
 Deno.test("takeCensus() leaves out expired Leases, and counts servers whose metrics do not name them", async () => {
   await using one = await ApiServerDouble.open();
   const renewTime = (at: number) => new Date(at).toISOString();
