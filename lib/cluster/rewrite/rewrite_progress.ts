@@ -20,8 +20,10 @@ export class RewriteProgress {
   readonly #subject: RewriteSubject;
   readonly #counts: Map<string, RewriteCount>;
   readonly #refusals: Refusal[];
+  /** Collections that were refused behind the cursor: a run that goes on lists them again. */
+  #behindCursor: Refusal[] = [];
+  #cursor: ObjectName | null;
   readonly annotation: string;
-  cursor: ObjectName | null;
 
   /** @param found the state of an earlier run with the same subject, which goes on. */
   constructor(subject: RewriteSubject, found: RewriteState | undefined) {
@@ -30,7 +32,18 @@ export class RewriteProgress {
     for (const one of found?.counts ?? []) this.#counts.set(one.resource, one);
     this.#refusals = [...found?.refusals ?? []];
     this.annotation = found?.annotation ?? newAnnotation();
-    this.cursor = found?.cursor ?? null;
+    this.#cursor = found?.cursor ?? null;
+  }
+
+  /** The last object that is done; `null` at the start. */
+  get cursor(): ObjectName | null {
+    return this.#cursor;
+  }
+
+  /** Moves the cursor behind an object. Collections before it are not listed again. */
+  moveTo(name: ObjectName): void {
+    this.#cursor = name;
+    this.#behindCursor = [];
   }
 
   /** Rows in the order of the subject. */
@@ -61,11 +74,17 @@ export class RewriteProgress {
   refuse(refusal: Refusal): void {
     this.#add(refusal.resource, { ...zero, refused: 1 });
     if (this.#refusals.length < maxRefusals) this.#refusals.push(refusal);
+    if (refusal.name === "") this.#behindCursor.push(refusal);
   }
 
   /** The state for the file. @param pending objects that are going to have the annotation. */
   state(pending: readonly ObjectName[]): RewriteState {
-    const { annotation, cursor, counts, refusals } = this;
+    const { annotation, cursor } = this;
+    const again = this.#behindCursor;
+    const refusals = this.#refusals.filter((one) => !again.includes(one));
+    const counts = this.counts.map((row) => {
+      return { ...row, refused: row.refused - again.filter(({ resource }) => resource === row.resource).length };
+    });
     return { ...this.#subject, annotation, cursor, pending, counts, refusals };
   }
 

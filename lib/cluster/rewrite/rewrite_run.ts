@@ -187,7 +187,7 @@ export class RewriteRun {
       this.#count(collection, name, await this.#rewrite(collection, name), listed);
     });
     const last = names.at(-1);
-    if (last !== undefined) this.#progress.cursor = objectName(collection, last);
+    if (last !== undefined) this.#progress.moveTo(objectName(collection, last));
     if (pending.length > 0) await file.write(this.#progress.state([]));
   }
 

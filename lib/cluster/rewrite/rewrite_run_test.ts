@@ -243,6 +243,28 @@ Deno.test("RewriteRun goes on behind the last object of an ended run, with its c
     equal(patched >= 53 && patched <= 73, true, `${patched}`);
   }));
 
+for (const at of [1, 49, 60, 119]) {
+  Deno.test(`RewriteRun that goes on after ${at} objects counts a refused namespace once`, () =>
+    inFolder(async (folder) => {
+      await using double = await ApiServerDouble.open();
+      double.put("secrets", "0");
+      fill(double);
+      double.put("secrets", "c", "one");
+      const refused = ["/api/v1/namespaces/0/secrets", "/api/v1/namespaces/b/secrets"];
+      double.fault = ({ path }) => refused.includes(path) ? statusAnswer(403, "secrets is forbidden") : undefined;
+      const stop = new AbortController();
+      const onProgress: RewriteOptions["onProgress"] = ({ finished }) => void (finished > at && stop.abort());
+      const resources = [secrets];
+      const ended = withRun(double, folder, (_, go) => go(), { signal: stop.signal, onProgress, resources });
+      await rejects(ended, { code: "cancelled" });
+      await withRun(double, folder, async ({ progress }, go) => {
+        await go();
+        deepEqual(progress.counts.map(({ objects, refused }) => [objects, refused]), [[121, 2]]);
+        deepEqual(progress.refusals.map(({ namespace }) => namespace), ["0", "b"]);
+      }, { resources });
+    }));
+}
+
 Deno.test("RewriteRun begins anew for another key ID, and refuses a second run beside it and a damaged file", () =>
   inFolder(async (folder) => {
     await using double = await ApiServerDouble.open();
