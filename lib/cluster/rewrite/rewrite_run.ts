@@ -156,7 +156,8 @@ export class RewriteRun {
    */
   async run(collections: readonly Collection[]): Promise<void> {
     const { cursor } = this.#progress;
-    const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, collections));
+    const order = [...new Set(collections.map(({ resource }) => resourceId(resource)))];
+    const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, order));
     for (const collection of first < 0 ? [] : collections.slice(first)) await this.#collection(collection);
     await this.#options.file.remove();
   }
@@ -256,9 +257,12 @@ function objectName({ resource, namespace }: Collection, name: string): ObjectNa
   return { resource: resourceId(resource), namespace, name };
 }
 
-/** Whether a collection is done: its resource, or its namespace, comes before the cursor's. */
-function isBefore(collection: Collection, cursor: ObjectName, all: readonly Collection[]): boolean {
-  const order = [...new Set(all.map(({ resource }) => resourceId(resource)))];
+/**
+ * Whether a collection is done: its resource, or its namespace, comes before the cursor's.
+ *
+ * @param order of the resources.
+ */
+function isBefore(collection: Collection, cursor: ObjectName, order: readonly string[]): boolean {
   const [own, last] = [order.indexOf(resourceId(collection.resource)), order.indexOf(cursor.resource)];
   return own === last ? isBehind(cursor.namespace, collection.namespace) : own < last;
 }

@@ -265,6 +265,24 @@ for (const at of [1, 49, 60, 119]) {
     }));
 }
 
+Deno.test("RewriteRun finds its place among 10,000 collections at once", () =>
+  inFolder(async (folder) => {
+    await using double = await ApiServerDouble.open();
+    const names = Array.from({ length: 10_000 }, (_, at) => `n-${`${at}`.padStart(4, "0")}`);
+    double.put("secrets", "n-9999", "one", "two");
+    const cursor = { resource: "secrets", namespace: "n-9999", name: "one" };
+    const state = { server: double.origin, api: "v2", keyId: "t1-new", resources: ["secrets"], cursor };
+    const rest = { annotation: "rewrite.trousseau/0123456789abcdef", pending: [], counts: [], refusals: [] };
+    await Deno.writeTextFile(`${folder}/rewrite.json`, JSON.stringify({ format: 1, ...state, ...rest }));
+    await withRun(double, folder, async (run) => {
+      const collections = names.map((namespace) => ({ resource: secrets, namespace }));
+      const began = performance.now();
+      await run.run(collections);
+      equal(performance.now() - began < 1_000, true, "one pass takes some milliseconds, 10,000 take many seconds");
+      deepEqual(double.stale, ["secrets/n-9999/one"]);
+    }, { resources: [secrets] });
+  }));
+
 Deno.test("RewriteRun begins anew for another key ID, and refuses a second run beside it and a damaged file", () =>
   inFolder(async (folder) => {
     await using double = await ApiServerDouble.open();
