@@ -3,7 +3,6 @@ import { ApiServerDouble, type DoubleFault, statusAnswer, tableOf } from "../../
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { systemClock } from "../../base/clock.ts";
 import { ApiServerClient } from "../apiserver/api_server_client.ts";
-import { countObjects } from "./object_pages.ts";
 import { collectionsOf, rewriteCall, type RewriteOptions, RewriteRun } from "./rewrite_run.ts";
 import { RewriteStateFile } from "./rewrite_state.ts";
 
@@ -384,21 +383,3 @@ Deno.test("RewriteRun does not take annotations away in another cluster or from 
     await rejects(withRun(double, folder, (_, go) => go()), { code: "config", message: /the file is damaged/ });
     equal(double.requests.some(({ method }) => method === "PATCH"), false);
   }));
-
-Deno.test("countObjects() counts by one request, or page by page, and does not count what is refused", async () => {
-  await using double = await ApiServerDouble.open();
-  fill(double);
-  using client = await ApiServerClient.open(double.access, "count");
-  const call = rewriteCall({ client, clock: systemClock, signal: new AbortController().signal });
-  const collection = { resource: secrets, namespace: "a" };
-  equal(await countObjects(call, collection), 120);
-  equal(double.requests.length, 1);
-  const all = Array.from({ length: 120 }, (_, at) => `s-${at}`).toSorted();
-  double.fault = ({ query }) =>
-    query.get("limit") === "1" ? { status: 200, body: tableOf(all.slice(0, 1), { continue: "1" }) } : undefined;
-  equal(await countObjects(call, collection), 120);
-  double.fault = () => statusAnswer(403, "no");
-  equal(await countObjects(call, collection), undefined);
-  double.fault = () => statusAnswer(404, "no");
-  equal(await countObjects(call, collection), 0);
-});
