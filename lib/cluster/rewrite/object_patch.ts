@@ -92,7 +92,7 @@ export function refusalSentence({ status, body }: Pick<HttpAnswer, "status" | "b
 }
 
 /** The beginnings of messages of k8s.io/apimachinery, `pkg/util/validation/field`, behind which a value stands. */
-const beforeValue = /^(.*?\b(?:(?:invalid|unsupported|duplicate) value|not found(?=: )|too many(?=: )))/is;
+const beforeValue = /^(.*?\b(?:(?:invalid|unsupported|duplicate) value|not found(?=: )|too (?:many|few)(?=: )))/is;
 
 /** The fields of all causes; `""` if one has none, as that of a policy. */
 function fieldCauses(causes: unknown): string {

@@ -63,6 +63,7 @@ const sentences: readonly (readonly [what: string, answer: ReturnType<typeof sta
     status(422, `spec.a: Too many: ${value}: no`),
     "spec.a: Too many …",
   ],
+  ["with a number that is too small ends before it", status(422, `spec.a: Too few: ${value}: no`), "spec.a: Too few …"],
   ["without a message has the status", { ...status(500, ""), status: 500 }, "it answered 500"],
   ["that is long is cut", status(403, "x".repeat(400)), `${"x".repeat(300)} …`],
 ];
