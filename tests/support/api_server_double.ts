@@ -52,6 +52,10 @@ export class ApiServerDouble implements AsyncDisposable {
   readonly requests: DoubleRequest[] = [];
   /** Identity, and the names of the Leases; the server's own is the first. */
   leases: string[] = ["apiserver-one"];
+  /** Whether its metrics name it, as since Kubernetes 1.29. */
+  namesItself = true;
+  /** The line of its metrics, in seconds; none if `undefined`. */
+  startedAt: number | undefined = 1_764_519_000.25;
   /** The key ID that it writes with. */
   keyId = "t1-new";
   /** Whether every write is stored anew, as over KMS v1. */
@@ -147,7 +151,9 @@ export class ApiServerDouble implements AsyncDisposable {
     return this.#list(ids.map((id) => id.slice(prefix.length)).toSorted(), request);
   }
 
-  #list(names: readonly string[], { query }: DoubleRequest): DoubleAnswer {
+  #list(all: readonly string[], { query }: DoubleRequest): DoubleAnswer {
+    const only = query.get("fieldSelector");
+    const names = only === null ? all : all.filter((name) => only === `metadata.name=${name}`);
     const [from, limit] = [Number(query.get("continue") ?? 0), Number(query.get("limit") ?? 500)];
     const rest = names.length - from - limit;
     const more = rest > 0 ? { continue: `${from + limit}`, remainingItemCount: rest } : {};
@@ -178,12 +184,14 @@ export class ApiServerDouble implements AsyncDisposable {
 
   #metrics(): string {
     const name = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds";
-    const own = `apiserver_id_hash="${metricHash(this.leases[0] ?? "")}"`;
+    const own = this.namesItself ? `apiserver_id_hash="${metricHash(this.leases[0] ?? "")}",` : "";
+    const start = this.startedAt === undefined ? [] : [`process_start_time_seconds ${this.startedAt.toExponential()}`];
     return [
       `# HELP ${name} [ALPHA] The last time.`,
-      `${name}{${own},key_id_hash="${metricHash("t1-old")}",provider_name="trousseau"} 1.764519372e+09`,
-      `${name}{${own},key_id_hash="${metricHash(this.keyId)}",provider_name="trousseau"} 1.764519432e+09`,
+      `${name}{${own}key_id_hash="${metricHash("t1-old")}",provider_name="trousseau"} 1.764519372e+09`,
+      `${name}{${own}key_id_hash="${metricHash(this.keyId)}",provider_name="trousseau"} 1.764519432e+09`,
       'other_metric{le="1"} 3',
+      ...start,
       "",
     ].join("\n");
   }

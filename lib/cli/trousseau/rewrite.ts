@@ -91,7 +91,7 @@ async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: Rewri
   progress[Symbol.dispose]();
   const server = patient.client.address;
   printRewrite(call, { server, targets, keyId, progress: run.progress, isResumed, assumed, after });
-  const isDone = run.progress.counts.every(({ refused }) => refused === 0);
+  const isDone = targets.isComplete && run.progress.counts.every(({ refused }) => refused === 0);
   return isDone && (after === undefined || isComplete(after, assumed)) ? exitCodes.ok.status : exitCodes.unmet.status;
 }
 
@@ -100,7 +100,8 @@ async function dryRun(call: TrousseauCall, patient: PatientCall, targets: Rewrit
   const counts = await countAll(patient, await collectionsOf(patient, targets.resources));
   progress[Symbol.dispose]();
   printCounts(call, patient.client.address, targets, counts);
-  return counts.every(({ objects }) => objects !== undefined) ? exitCodes.ok.status : exitCodes.unmet.status;
+  const isCounted = targets.isComplete && counts.every(({ objects }) => objects !== undefined);
+  return isCounted ? exitCodes.ok.status : exitCodes.unmet.status;
 }
 
 /** @throws {KmsError} `unreachable` if an API server is not ready; the sentence names it. */

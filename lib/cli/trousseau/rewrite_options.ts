@@ -40,8 +40,9 @@ export async function announcedKeyId({ options, terminal }: TrousseauCall): Prom
 
 /** The access to the other API servers of `--apiservers`, with the same credentials. @throws {UsageError} */
 export function otherServers({ options }: TrousseauCall, access: ClusterAccess): readonly ClusterAccess[] {
-  const { apiservers } = options;
+  const { apiservers, "local-only": localOnly } = options;
   if (apiservers === undefined) return [];
+  if (localOnly) throw new UsageError("--local-only and --apiservers exclude each other.", "rewrite");
   const servers = apiservers.split(",").map((text) => serverUrl(text.trim()));
   return servers.filter(({ origin }) => origin !== access.server.origin).map((server) => ({ ...access, server }));
 }

@@ -51,14 +51,15 @@ export function printRewrite(call: TrousseauCall, done: CompletedRewrite): void 
     });
   }
   for (const note of targets.notes) line(terminal.stdout, printable(note));
-  const rows = progress.counts.map(({ resource, objects, written, refused }) => [
+  const rows = progress.counts.map(({ resource, objects, written, gone, refused }) => [
     resource,
     `${objects}`,
     `${written}`,
+    `${gone}`,
     refused === 0 ? "0" : { text: `${refused}`, tone: "bad" } as const,
   ]);
   const colour = wantsColour(terminal.stdout, terminal.environment);
-  terminal.stdout.write(table(["Resource", "Objects", "Written", "Refused"], rows, colour));
+  terminal.stdout.write(table(["Resource", "Objects", "Written", "Gone", "Refused"], rows, colour));
   for (const refusal of progress.refusals) line(terminal.stdout, printable(refusalText(refusal)));
   line(terminal.stdout);
   for (const sentence of conclusions) line(terminal.stdout, printable(sentence));

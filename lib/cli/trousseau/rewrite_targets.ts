@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import { type ApiResource, type ApiResources, discoverApi } from "../../cluster/apiserver/api_resources.ts";
-import type { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
+import type { ApiServerClient, ApiServerRequest } from "../../cluster/apiserver/api_server_client.ts";
 import { resourceId } from "../../cluster/rewrite/object_names.ts";
+import { askPatiently } from "../../cluster/rewrite/patient_requests.ts";
 import type { RewriteApi } from "../../cluster/rewrite/rewrite_state.ts";
 import type { EncryptionEntry } from "../../config/encryption/entries.ts";
 import { covers, parseResource, sameResource } from "../../config/encryption/rules.ts";
@@ -18,8 +20,10 @@ import { scopeOf, type VerifyScope } from "./verify_scope.ts";
 export interface RewriteTargets {
   readonly resources: readonly ApiResource[];
   readonly api: RewriteApi;
-  /** Sentences about names that are left out. */
+  /** Sentences about names and groups that are left out. */
   readonly notes: readonly string[];
+  /** Whether every group that the names cover answered. */
+  readonly isComplete: boolean;
 }
 
 /**
@@ -37,27 +41,53 @@ export async function rewriteTargets(call: TrousseauCall, client: ApiServerClien
       "rewrite",
     );
   }
-  const entries = scope.by === "file" ? scope.entries.filter(isEncrypted) : [];
-  const names = scope.by === "file" ? entries.flatMap(({ resources }) => resources) : scope.resources;
+  const lists = scope.by === "file" ? scope.entries : [{ resources: scope.resources, providers: [] }];
+  const entries = lists.filter(isEncrypted);
+  const names = entries.flatMap(({ resources }) => resources);
   const found = await discover(call, client, names);
   const stored = found.resources.filter(({ verbs }) => verbs.includes("patch"));
-  const resources = stored.filter((one) => names.some((name) => isNamed(name, resourceId(one))));
-  const notes = [...plainNotes(scope), ...missingNotes(scope, names, stored)];
-  return { resources, api: call.options["kms-version"] ?? apiOf(entries), notes };
+  const writers = stored.map((resource) => ({ resource, list: listFor(lists, resourceId(resource)) }));
+  const encrypted = writers.flatMap(({ resource, list }) => list && isEncrypted(list) ? [{ resource, list }] : []);
+  const silent = [...found.silent].filter((group) => isWritten(lists, group));
+  const answered = names.filter((name) => !silent.includes(parseResource(name).group));
+  const notes = [...plainNotes(lists), ...missingNotes(scope, answered, stored), ...silent.map(silentNote)];
+  const api = call.options["kms-version"] ?? apiOf(encrypted.map(({ list }) => list));
+  return { resources: encrypted.map(({ resource }) => resource), api, notes, isComplete: silent.length === 0 };
+}
+
+/**
+ * The list whose first provider writes a resource: the first one that names or covers it. kube-apiserver refuses a name
+ * behind a wildcard that covers it, so that a list that names a resource comes before one that only covers it.
+ */
+function listFor(lists: readonly EncryptionEntry[], resource: string): EncryptionEntry | undefined {
+  return lists.find(({ resources }) => resources.some((name) => isNamed(name, resource)));
+}
+
+/** Whether a list that encrypts names a resource of a group, or covers the rest of it. */
+function isWritten(lists: readonly EncryptionEntry[], group: string): boolean {
+  const wildcard = listFor(lists, `*.${group}`);
+  const names = lists.filter(isEncrypted).flatMap(({ resources }) => resources);
+  return (wildcard !== undefined && isEncrypted(wildcard)) || names.some((name) => parseResource(name).group === group);
+}
+
+function silentNote(group: string): string {
+  return `API group ${group} does not list its resources, so that they are left out; run the command again ` +
+    "when it does.";
 }
 
 /** Groups with a wildcard need the whole discovery, and others a part of it. */
 async function discover(call: TrousseauCall, client: ApiServerClient, names: readonly string[]): Promise<ApiResources> {
   const groups = new Set(names.map((name) => parseResource(name).group));
   const request = { signal: call.terminal.signal, action: "ask the cluster for its resources" };
-  return groups.has("*") ? await discoverApi(client, request) : await discoverApi(client, request, groups);
+  const ask = (asked: ApiServerRequest) => askPatiently({ client, clock: systemClock, ...request }, asked);
+  return await discoverApi(client, request, groups.has("*") ? undefined : groups, ask);
 }
 
 function isNamed(name: string, resource: string): boolean {
   return sameResource(name, resource) || covers(name, resource);
 }
 
-/** Whether the first provider, which writes, encrypts. */
+/** Whether the first provider, which writes, encrypts. It is not known for the names of `--resources`. */
 function isEncrypted({ providers }: EncryptionEntry): boolean {
   return providers[0]?.kind !== "identity";
 }
@@ -67,9 +97,11 @@ function apiOf(entries: readonly EncryptionEntry[]): RewriteApi {
   return isV1 ? "v1beta1" : "v2";
 }
 
-function plainNotes(scope: VerifyScope): readonly string[] {
-  if (scope.by !== "file") return [];
-  const plain = scope.entries.filter((entry) => !isEncrypted(entry)).flatMap(({ resources }) => resources);
+/** A name of several lists belongs to the first one. */
+function plainNotes(lists: readonly EncryptionEntry[]): readonly string[] {
+  const plain = lists.filter((list) => !isEncrypted(list)).flatMap((list) =>
+    list.resources.filter((name) => listFor(lists, name) === list)
+  );
   return plain.length === 0 ? [] : [`${plain.join(", ")} would be stored in plain text, and are left out.`];
 }
 

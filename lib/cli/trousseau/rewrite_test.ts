@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { ApiServerDouble, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { ApiServerDouble, type DoubleFault, statusAnswer } from "../../../tests/support/api_server_double.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { run } from "../run.ts";
@@ -54,14 +54,14 @@ Deno.test("rewrite prints the counts, the key ID and what remains, and ends with
   onStage(async ({ double, ran }) => {
     const { status, out, err } = await ran("--resources", "secrets,configmaps", ...settled);
     equal(status, 0, err);
-    match(out, /^secrets +5 +5 +0$/m);
-    match(out, /^configmaps +1 +1 +0$/m);
+    match(out, /^secrets +5 +5 +0 +0$/m);
+    match(out, /^configmaps +1 +1 +0 +0$/m);
     match(out, /written under key ID t1-new; trousseau verify proves it\.\nThe old values stay in etcd until/);
     deepEqual(double.stale, []);
     const { status: again, out: document } = await ran("--resources", "secrets", ...settled, "--json");
     equal(again, 0);
     const { resources, apiServers, dryRun, kmsVersion, resumed, refusals } = JSON.parse(document);
-    deepEqual(resources, [{ resource: "secrets", objects: 5, written: 0, refused: 0 }]);
+    deepEqual(resources, [{ resource: "secrets", objects: 5, written: 0, gone: 0, refused: 0 }]);
     deepEqual(apiServers, [{ name: "apiserver-one", state: "ready", host: "node-0" }]);
     deepEqual([dryRun, kmsVersion, resumed, refusals], [false, "v2", false, []]);
   }));
@@ -145,7 +145,7 @@ Deno.test("rewrite reports its counts, and ends with 1, if the API servers canno
     };
     const { status, out } = await ran("--resources", "secrets", ...settled);
     equal(status, 1);
-    match(out, /^secrets +5 +5 +0$/m);
+    match(out, /^secrets +5 +5 +0 +0$/m);
     match(out, /^Cannot look at the API servers: .* forbids \/apis\/coordination/m);
   }));
 
@@ -163,6 +163,93 @@ Deno.test("rewrite takes KMS v1, the resources and their notes from the Encrypti
     equal(double.requests.some(({ path }) => path === "/metrics"), false);
   }));
 
+/** A list of an EncryptionConfiguration by names, and the version of the KMS API that writes; `plain`: identity. */
+type List = readonly [names: string, writes: "v1" | "v2" | "plain"];
+
+function configured(...lists: readonly List[]): string {
+  const kms = (apiVersion: string, at: number) =>
+    `{ kms: { apiVersion: ${apiVersion}, name: k${at}, endpoint: "unix:///k${at}" } }`;
+  const head = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n";
+  return head +
+    lists.map(([names, writes], at) =>
+      `  - resources: [${names}]\n    providers: [${
+        writes === "plain" ? "" : `${kms(writes, at)}, `
+      }{ identity: {} }]\n`
+    ).join("");
+}
+
+const noGroups = { status: 200, body: { groups: [] } };
+
+const optedOut: readonly (readonly [lists: readonly List[], patched: readonly string[]])[] = [
+  [[["configmaps", "plain"], ["'*.*'", "v2"]], ["secrets"]],
+  [[["configmaps", "plain"], ["'*.'", "v2"]], ["secrets"]],
+  [[["secrets", "v2"], ["'*.*'", "plain"]], ["secrets"]],
+  [[["secrets", "v2"], ["secrets", "plain"], ["configmaps", "plain"]], ["secrets"]],
+];
+
+for (const [lists, patched] of optedOut) {
+  Deno.test(`rewrite leaves out a resource whose first list begins with identity: ${JSON.stringify(lists)}`, () =>
+    onStage(async ({ double, folder, ran }) => {
+      await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(...lists));
+      double.fault = ({ path }) => path === "/apis" ? noGroups : undefined;
+      const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run");
+      equal(status, 0, err);
+      deepEqual(out.match(/^(secrets|configmaps) +\d/gm)?.map((row) => row.split(" ")[0]), patched);
+      match(out, /would be stored in plain text, and are left out\.$/m);
+      ok(!/secrets.* would be stored in plain text/.test(out), out);
+    }));
+}
+
+Deno.test("rewrite takes the KMS version from the lists that write the resources of the cluster", () =>
+  onStage(async ({ double, folder, ran }) => {
+    const lists = configured(["secrets", "v2"], ["widgets.example.com", "v1"]);
+    await Deno.writeTextFile(`${folder}/encryption.yaml`, lists);
+    double.fault = ({ path }) => path === "/apis" ? noGroups : undefined;
+    const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run", "--json");
+    equal(status, 0, err);
+    equal(JSON.parse(out).kmsVersion, "v2");
+  }));
+
+/** `/apis` with two groups, of which one has no server. */
+const halfDown: DoubleFault = ({ path }) => {
+  const groups = ["metrics.k8s.io/v1beta1", "gone.example.com/v1"];
+  const body = { groups: groups.map((groupVersion) => ({ versions: [{ groupVersion }] })) };
+  if (path === "/apis") return { status: 200, body };
+  return path === "/apis/metrics.k8s.io/v1beta1" ? statusAnswer(403, "no endpoints available") : undefined;
+};
+
+const silentGroups: readonly (readonly [lists: readonly List[], status: number, note: RegExp | undefined])[] = [
+  [[["'*.*'", "v2"]], 1, /^API group metrics\.k8s\.io does not list its resources, so that they are left out;/m],
+  [[["secrets", "v2"], ["pods.metrics.k8s.io", "v2"]], 1, /^API group metrics\.k8s\.io does not list its resources/m],
+  [[["'*.metrics.k8s.io'", "plain"], ["'*.*'", "v2"]], 0, undefined],
+];
+
+for (const [lists, expected, note] of silentGroups) {
+  Deno.test(`rewrite ends with ${expected} if a group does not list its resources: ${JSON.stringify(lists)}`, () =>
+    onStage(async ({ double, folder, ran }) => {
+      await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(...lists));
+      double.fault = halfDown;
+      const { status, out, err } = await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run");
+      equal(status, expected, err);
+      match(out, note ?? /^secrets +5/m);
+      equal(/does not list|stores no resource/.test(out.replace(note ?? "", "")), false, out);
+    }));
+}
+
+Deno.test("rewrite rewrites the other groups, and asks a group again that was busy", () =>
+  onStage(async ({ double, folder, ran }) => {
+    await Deno.writeTextFile(`${folder}/encryption.yaml`, configured(["'*.*'", "v2"]));
+    double.fault = halfDown;
+    const { status, out } = await ran("--encryption-config", `${folder}/encryption.yaml`, ...settled);
+    deepEqual([status, double.stale], [1, []], out);
+    let refused = 2;
+    double.fault = (request) => {
+      if (request.path !== "/apis/metrics.k8s.io/v1beta1") return halfDown(request);
+      return refused-- > 0 ? statusAnswer(429, "busy") : { status: 200, body: { resources: [] } };
+    };
+    equal((await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run")).status, 0);
+  }));
+
 const wrong: readonly (readonly [words: readonly string[], status: number, sentence: RegExp])[] = [
   [[], 64, /Name the resources by --resources, or the file/],
   [["--resources", "secrets"], 64, /Name the announced key ID by --expect-key-id, or the plugin by --socket/],
@@ -170,6 +257,11 @@ const wrong: readonly (readonly [words: readonly string[], status: number, sente
   [["--resources", "secrets", "--rate", "0"], 64, /--rate is a number/],
   [["--resources", "secrets", "--assume-ready", "all"], 64, /--assume-ready is a number/],
   [["--resources", "secrets", "--assume-ready", "1", "--local-only"], 64, /exclude each other/],
+  [
+    ["--resources", "secrets", "--apiservers", "https://10.0.0.1", "--local-only"],
+    64,
+    /--apiservers exclude each other/,
+  ],
   [["--resources", "secrets", "--timeout", "soon"], 64, /--timeout is a duration/],
   [["--resources", "secrets", "--apiservers", "10.0.0.1"], 64, /--apiservers is a list of addresses/],
   [["--resources", "secrets", "--socket", "/nonexistent/kms.sock"], 69, /kms\.sock/],

@@ -6,7 +6,8 @@
 import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
-import type { ApiServerClient } from "./api_server_client.ts";
+import type { HttpAnswer } from "../../net/https/http_answer.ts";
+import type { ApiServerClient, ApiServerRequest } from "./api_server_client.ts";
 
 /** A resource that the API server stores. */
 export interface ApiResource {
@@ -24,13 +25,17 @@ export interface ApiResource {
 /** The result of the discovery. */
 export interface ApiResources {
   readonly resources: readonly ApiResource[];
-  /** Groups whose own server did not respond, for instance an extension that is down. */
+  /** Groups of which a document was refused, for instance since the server of an extension is down. */
   readonly silent: ReadonlySet<string>;
 }
+
+/** Sends a request, and perhaps repeats it; as {@linkcode ApiServerClient.ask}. */
+type AskDiscovery = (request: ApiServerRequest) => Promise<HttpAnswer>;
 
 /** The server and the call of a discovery. */
 interface Discovery extends HttpCall {
   readonly client: ApiServerClient;
+  readonly ask: AskDiscovery;
 }
 
 /** Maximum number of group versions of a cluster; a large one has some hundred. */
@@ -43,6 +48,7 @@ const width = 8;
  * Requests `/apis`, and the documents of the core group and of each group version.
  *
  * @param groups the groups that are asked; all if left out.
+ * @param ask once if left out.
  * @throws {KmsError} `provider_protocol` for an answer that is no discovery document, and the errors of
  *   {@linkcode ApiServerClient.read}.
  */
@@ -50,10 +56,11 @@ export async function discoverApi(
   client: ApiServerClient,
   call: HttpCall,
   groups?: ReadonlySet<string>,
+  ask: AskDiscovery = (request) => client.ask(request, call),
 ): Promise<ApiResources> {
-  const discovery = { client, ...call };
+  const discovery = { client, ask, ...call };
   const onlyCore = groups !== undefined && [...groups].every((group) => group === "");
-  const named = onlyCore ? [] : groupVersions(await client.read("/apis", call), call.action);
+  const named = onlyCore ? [] : groupVersions(await readDocument("/apis", discovery), call.action);
   const all = [{ group: "", version: "v1" }, ...named];
   const versions = all.filter(({ group }) => groups === undefined || groups.has(group));
   const found: Found[] = [];
@@ -73,15 +80,22 @@ interface Found {
   readonly resources: readonly ApiResource[] | undefined;
 }
 
-/** The core group must respond; the server of another group may be down. */
-async function askOne({ group, version }: GroupVersion, { client, ...call }: Discovery): Promise<Found> {
-  const path = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
-  const answer = await client.ask({ method: "GET", path }, call);
-  if (answer.status === 200) {
-    return { group, resources: storedResources(answer.body, group, version, call.action) };
+async function readDocument(path: string, { client, ask, action }: Discovery): Promise<unknown> {
+  const answer = await ask({ method: "GET", path });
+  if (answer.status === 200) return answer.body;
+  throw client.errorOf(answer, path, action);
+}
+
+/** The core group must respond; the server of another group may be down, or gone since `/apis` named it (404). */
+async function askOne({ group, version }: GroupVersion, discovery: Discovery): Promise<Found> {
+  const { ask, action } = discovery;
+  if (group === "") {
+    const body = await readDocument(`/api/${version}`, discovery);
+    return { group, resources: storedResources(body, group, version, action) };
   }
-  if (group === "") throw client.errorOf(answer, path, call.action);
-  return { group, resources: undefined };
+  const { status, body } = await ask({ method: "GET", path: `/apis/${group}/${version}` });
+  if (status === 404) return { group, resources: [] };
+  return { group, resources: status === 200 ? storedResources(body, group, version, action) : undefined };
 }
 
 /** Of several versions of a group, the first one counts: the API server lists the preferred one first. */

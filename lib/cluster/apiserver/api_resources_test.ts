@@ -1,4 +1,5 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
+import { ApiServerDouble, statusAnswer } from "../../../tests/support/api_server_double.ts";
 import { JsonServer } from "../../../tests/support/json_server.ts";
 import { discoverApi } from "./api_resources.ts";
 import { ApiServerClient } from "./api_server_client.ts";
@@ -47,8 +48,29 @@ Deno.test("discoverApi() returns stored resources under the preferred version of
       ["example.com", "v1", "gadgets", true],
     ],
   );
-  deepEqual([...silent], ["gone.example.com"]);
+  deepEqual([...silent], [], "404 is an answer");
   equal(server.requests.length, 5);
+});
+
+Deno.test("discoverApi() names the groups whose document is refused, and repeats requests as it is told", async () => {
+  await using double = await ApiServerDouble.open();
+  const versions = ["down.example.com/v2", "down.example.com/v1"].map((groupVersion) => ({ groupVersion }));
+  double.fault = ({ path }) => {
+    if (path === "/apis") return { status: 200, body: { groups: [{ versions }] } };
+    if (path === "/apis/down.example.com/v2") return statusAnswer(503, "down");
+    const widgets = { name: "widgets", namespaced: true, verbs: all };
+    return path === "/apis/down.example.com/v1" ? { status: 200, body: { resources: [widgets] } } : undefined;
+  };
+  using client = await ApiServerClient.open(double.access, action);
+  const { resources, silent } = await discoverApi(client, call);
+  deepEqual([...silent], ["down.example.com"]);
+  equal(resources.some(({ name }) => name === "widgets"), true);
+  const asked: string[] = [];
+  await discoverApi(client, call, undefined, (request) => {
+    asked.push(request.path);
+    return client.ask(request, call);
+  });
+  deepEqual(asked.length, 4);
 });
 
 Deno.test("discoverApi() asks no more than the groups that are named", async () => {

@@ -53,10 +53,16 @@ export function readTable(body: unknown, action: string): NamedTable {
   };
 }
 
-/** The column that the API server marks as the object's name. */
+/**
+ * The column that the API server marks as the object's name. Kubernetes 1.36.3 does not mark it in the
+ * table of storageversionmigrations, but calls it Name.
+ */
 function nameColumn(definitions: unknown, action: string): number {
-  const columns = Array.isArray(definitions) ? definitions : [];
-  const index = columns.findIndex((one) => field(one, "format") === "name" && field(one, "type") === "string");
+  const columns = (Array.isArray(definitions) ? definitions : []).map((one) =>
+    ["type", "format", "name"].map((key) => field(one, key))
+  );
+  const marked = columns.findIndex(([type, format]) => type === "string" && format === "name");
+  const index = marked >= 0 ? marked : columns.findIndex(([type, , name]) => type === "string" && name === "Name");
   if (index < 0) throw noTable(action);
   return index;
 }

@@ -14,6 +14,14 @@ Deno.test("readTable() returns names, revision and the rest of a list", () => {
   deepEqual([last.names, last.revision, last.continueToken, last.remaining], [[], undefined, undefined, undefined]);
 });
 
+Deno.test("readTable() takes the column Name where none is marked, as of storageversionmigrations", () => {
+  const columns = [{ name: "Status", type: "string", format: "" }, { name: "Name", type: "string", format: "" }];
+  const body = { ...table, columnDefinitions: columns, rows: [{ cells: ["done", "a"] }] };
+  deepEqual(readTable(body, action).names, ["a"]);
+  const marked = { ...body, columnDefinitions: [{ name: "Id", type: "string", format: "name" }, columns[1]] };
+  deepEqual(readTable(marked, action).names, ["done"]);
+});
+
 const secret = { metadata: { annotations: { "kubectl.kubernetes.io/last-applied-configuration": "s3cret-value" } } };
 const table = tableOf(["a"]) as { rows: unknown[]; columnDefinitions: unknown[] };
 

@@ -9,6 +9,8 @@ import { sha256Hex, utf8 } from "../../base/bytes.ts";
 export interface ServerKeyIds {
   /** Hash of the API server's identity; `undefined` before Kubernetes 1.29. */
   readonly identityHash: string | undefined;
+  /** Start of its process in seconds since 1970, as the text of the metric. */
+  readonly startedAt: string | undefined;
   /** By provider, the hash of the key ID in the newest Status. */
   readonly newest: ReadonlyMap<string, string>;
 }
@@ -23,7 +25,9 @@ const metric = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_
 export async function readKeyIdMetrics(lines: AsyncIterable<string>): Promise<ServerKeyIds> {
   const newest = new Map<string, { readonly hash: string; readonly at: number }>();
   let identityHash: string | undefined;
+  let startedAt: string | undefined;
   for await (const line of lines) {
+    startedAt ??= /^process_start_time_seconds ([0-9.e+]{1,30})$/.exec(line)?.[1];
     if (!line.startsWith(`${metric}{`)) continue;
     const end = line.lastIndexOf("}");
     const [labels, at] = [
@@ -35,7 +39,7 @@ export async function readKeyIdMetrics(lines: AsyncIterable<string>): Promise<Se
     identityHash = labels.get("apiserver_id_hash") || identityHash;
     if (at > (newest.get(provider)?.at ?? -Infinity)) newest.set(provider, { hash, at });
   }
-  return { identityHash, newest: new Map([...newest].map(([provider, { hash }]) => [provider, hash])) };
+  return { identityHash, startedAt, newest: new Map([...newest].map(([provider, { hash }]) => [provider, hash])) };
 }
 
 /** Whether the newest Status of one of the providers has this key ID. */

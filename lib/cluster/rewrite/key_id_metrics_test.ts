@@ -24,8 +24,12 @@ Deno.test("readKeyIdMetrics() returns the newest key ID of each provider, and th
     row("broken", "trousseau", "NaN"),
     `${metric}_total{key_id_hash="x",provider_name="trousseau"} 9e9`,
     `${metric}{`,
+    "# TYPE process_start_time_seconds gauge",
+    "process_start_time_seconds 1.76451900025e+09",
+    "process_start_time_seconds 1",
   ));
   equal(found.identityHash, metricHash("me"));
+  equal(found.startedAt, "1.76451900025e+09");
   deepEqual(Object.fromEntries(found.newest), { "trousseau": metricHash("new"), 'a\\"}b': metricHash("other") });
   deepEqual(["new", "other", "old", "older"].map((id) => hasKeyId(found, id)), [true, true, false, false]);
 });

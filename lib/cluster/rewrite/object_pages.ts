@@ -5,7 +5,7 @@
  */
 import type { HttpAnswer } from "../../net/https/http_answer.ts";
 import { type NamedTable, readTable, tableType, withoutObjects } from "../apiserver/table.ts";
-import { type Collection, collectionPath, isBehind } from "./object_names.ts";
+import { type Collection, collectionPath, isBehind, resourceId } from "./object_names.ts";
 import { askPatiently, type PatientCall } from "./patient_requests.ts";
 
 /** A page of names, or the answer that refused it. */
@@ -27,7 +27,7 @@ const maxPageBytes = 32 << 20;
 export async function* pagesOf(call: PatientCall, collection: Collection, after: string): AsyncGenerator<Page> {
   let [last, token]: [string, string | undefined] = [after, undefined];
   for (;;) {
-    const answer = await askPage(call, collection, pageLength, token);
+    const answer = await askPage(call, collection, pageLength, restOf(token));
     if (answer.status === 410 && token !== undefined) {
       token = undefined;
       continue;
@@ -36,12 +36,16 @@ export async function* pagesOf(call: PatientCall, collection: Collection, after:
     if (answer.status !== 200) return yield { refused: answer };
     const table = readTable(answer.body, call.action);
     const begin = last;
-    const names = table.names.filter((name) => isBehind(name, begin));
+    const names = table.names.map((cell) => nameInCell(collection, cell)).filter((name) => isBehind(name, begin));
     last = names.at(-1) ?? last;
     yield { ...table, names };
     token = table.continueToken;
     if (token === undefined) return;
   }
+}
+
+function restOf(token: string | undefined): string {
+  return token === undefined ? "" : `&continue=${encodeURIComponent(token)}`;
 }
 
 /**
@@ -51,7 +55,7 @@ export async function* pagesOf(call: PatientCall, collection: Collection, after:
  * @throws {KmsError} as {@linkcode pagesOf}.
  */
 export async function countObjects(call: PatientCall, collection: Collection): Promise<number | undefined> {
-  const answer = await askPage(call, collection, 1, undefined);
+  const answer = await askPage(call, collection, 1, "");
   if (answer.status === 404) return 0;
   if (answer.status !== 200) return undefined;
   const { names, continueToken, remaining } = readTable(answer.body, call.action);
@@ -65,13 +69,36 @@ export async function countObjects(call: PatientCall, collection: Collection): P
   return count;
 }
 
-function askPage(
+/**
+ * Asks for the row of one object, by a list: `get` is not among the rights of a rewrite.
+ *
+ * @returns whether it exists, or the answer that refused the list.
+ * @throws {KmsError} as {@linkcode pagesOf}.
+ */
+export async function lookForObject(
   call: PatientCall,
   collection: Collection,
-  limit: number,
-  token: string | undefined,
-): Promise<HttpAnswer> {
-  const rest = token === undefined ? "" : `&continue=${encodeURIComponent(token)}`;
+  name: string,
+): Promise<boolean | { readonly refused: HttpAnswer }> {
+  const answer = await askPage(call, collection, 1, `&fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`);
+  if (answer.status === 404) return false;
+  if (answer.status !== 200) return { refused: answer };
+  return readTable(answer.body, call.action).names.some((cell) => nameInCell(collection, cell) === name);
+}
+
+/** Behind the name of a default class kube-apiserver writes this text into the same cell (printers.go of 1.36.3). */
+const defaultMark = " (default)";
+
+/** Resources with that text. Their names have no space, other than those of RBAC. */
+const marked: readonly string[] = ["storageclasses.storage.k8s.io", "ingressclasses.networking.k8s.io"];
+
+function nameInCell({ resource }: Collection, cell: string): string {
+  return marked.includes(resourceId(resource)) && cell.endsWith(defaultMark)
+    ? cell.slice(0, -defaultMark.length)
+    : cell;
+}
+
+function askPage(call: PatientCall, collection: Collection, limit: number, rest: string): Promise<HttpAnswer> {
   const path = `${collectionPath(collection)}?${withoutObjects}&limit=${limit}${rest}`;
   return askPatiently(call, { method: "GET", path, accept: tableType, maxBytes: maxPageBytes });
 }

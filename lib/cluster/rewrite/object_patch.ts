@@ -7,14 +7,15 @@ import { Buffer } from "node:buffer";
 import type { HttpAnswer } from "../../net/https/http_answer.ts";
 import { field } from "../../net/https/fields.ts";
 import { readTable, tableType, withoutObjects } from "../apiserver/table.ts";
-import { type Collection, objectPath } from "./object_names.ts";
+import { type Collection, collectionPath, objectPath } from "./object_names.ts";
+import { lookForObject } from "./object_pages.ts";
 import { askPatiently, type PatientCall } from "./patient_requests.ts";
 
 /** The result for one object. */
 export type PatchResult =
   /** The API server has it under the key that it writes with now. `revision`: of its last write. */
   | { readonly kind: "done"; readonly revision: number | undefined }
-  /** It does not exist any more. */
+  /** It does not exist any more, as a list confirms. */
   | { readonly kind: "gone" }
   /** `serverFault`: the answer was 5xx after all tries. */
   | { readonly kind: "refused"; readonly sentence: string; readonly serverFault: boolean };
@@ -37,6 +38,20 @@ export async function patchObject(
   name: string,
   patch: object = {},
 ): Promise<PatchResult> {
+  for (let tries = 1;; tries++) {
+    const result = await patchOnce(call, collection, name, patch);
+    if (result.kind !== "gone") return result;
+    const exists = await lookForObject(call, collection, name);
+    if (exists === false) return result;
+    if (exists !== true) return refusedOr(call, exists.refused, collectionPath(collection));
+    // The object was created anew since the patch; once.
+    if (tries === 2) return { kind: "refused", sentence: listedAndGone, serverFault: false };
+  }
+}
+
+const listedAndGone = "the API server lists it, and answers 404 to its patch";
+
+async function patchOnce(call: PatientCall, collection: Collection, name: string, patch: object): Promise<PatchResult> {
   const path = objectPath(collection, name);
   const answer = await askPatiently(call, {
     method: "PATCH",
@@ -48,8 +63,13 @@ export async function patchObject(
   const { status } = answer;
   if (status === 200) return { kind: "done", revision: readTable(answer.body, call.action).revision };
   if (status === 404) return { kind: "gone" };
-  if (endsRun(status)) throw call.client.errorOf(answer, path, call.action);
-  return { kind: "refused", sentence: refusalSentence(answer), serverFault: status >= 500 };
+  return refusedOr(call, answer, path);
+}
+
+/** The refusal of one object. @throws {KmsError} if the answer ends the run. */
+function refusedOr(call: PatientCall, answer: HttpAnswer, path: string): PatchResult {
+  if (endsRun(answer.status)) throw call.client.errorOf(answer, path, call.action);
+  return { kind: "refused", sentence: refusalSentence(answer), serverFault: answer.status >= 500 };
 }
 
 /** Whether no other object would be answered otherwise. */
@@ -57,10 +77,35 @@ export function endsRun(status: number): boolean {
   return status === 401 || status === 429 || status === 503;
 }
 
-/** The sentence of a Status of the API server, or its HTTP status. */
+/**
+ * The reason of a Status of the API server, or its HTTP status. Fields and the reasons of their refusal take the place of
+ * a message that shows values of the object.
+ */
 export function refusalSentence({ status, body }: Pick<HttpAnswer, "status" | "body">): string {
-  const message = field(body, "kind") === "Status" ? field(body, "message") : undefined;
-  const text = typeof message === "string" && message !== "" ? message : `it answered ${status}`;
+  const isStatus = field(body, "kind") === "Status";
+  const [message, reason] = isStatus ? [field(body, "message"), field(body, "reason")] : [];
+  const causes = isStatus ? fieldCauses(field(field(body, "details"), "causes")) : "";
+  if (causes !== "") return shortened(`${typeof reason === "string" ? reason : status}: ${causes}`);
+  if (typeof message !== "string" || message === "") return `it answered ${status}`;
+  const [, before] = beforeValue.exec(message) ?? [];
+  return before === undefined ? shortened(message) : `${before.slice(0, maxSentence)} …`;
+}
+
+/** The beginnings of messages of k8s.io/apimachinery, `pkg/util/validation/field`, behind which a value stands. */
+const beforeValue = /^(.*?\b(?:(?:invalid|unsupported|duplicate) value|not found(?=: )|too (?:many|few)(?=: )))/is;
+
+/** The fields of all causes; `""` if one has none, as that of a policy. */
+function fieldCauses(causes: unknown): string {
+  const rows = (Array.isArray(causes) ? causes : []).map((cause) => {
+    const [name, reason] = [field(cause, "field"), field(cause, "reason")];
+    return typeof name === "string" && name !== ""
+      ? `${name} (${typeof reason === "string" ? reason : "refused"})`
+      : "";
+  });
+  return rows.includes("") ? "" : rows.join(", ");
+}
+
+function shortened(text: string): string {
   return text.length <= maxSentence ? text : `${text.slice(0, maxSentence)} …`;
 }
 

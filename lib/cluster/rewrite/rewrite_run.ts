@@ -132,10 +132,9 @@ export class RewriteRun {
           "there, or name another folder by --state.",
       );
     }
-    const run = new RewriteRun(
-      options,
-      new RewriteProgress(subject, found && sameSubject(found, subject) ? found : undefined),
-    );
+    // Over v1beta1 no key ID shows whether the key was rotated since, so that a run always begins anew.
+    const goesOn = found !== undefined && api === "v2" && sameSubject(found, subject);
+    const run = new RewriteRun(options, new RewriteProgress(subject, goesOn ? found : undefined));
     if (found !== undefined) await run.#cleanUp(found);
     return run;
   }
@@ -157,7 +156,8 @@ export class RewriteRun {
    */
   async run(collections: readonly Collection[]): Promise<void> {
     const { cursor } = this.#progress;
-    const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, collections));
+    const order = [...new Set(collections.map(({ resource }) => resourceId(resource)))];
+    const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, order));
     for (const collection of first < 0 ? [] : collections.slice(first)) await this.#collection(collection);
     await this.#options.file.remove();
   }
@@ -188,7 +188,7 @@ export class RewriteRun {
       this.#count(collection, name, await this.#rewrite(collection, name), listed);
     });
     const last = names.at(-1);
-    if (last !== undefined) this.#progress.cursor = objectName(collection, last);
+    if (last !== undefined) this.#progress.moveTo(objectName(collection, last));
     if (pending.length > 0) await file.write(this.#progress.state([]));
   }
 
@@ -217,7 +217,9 @@ export class RewriteRun {
     this.#faultsInRow = result.kind === "refused" && result.serverFault ? this.#faultsInRow + 1 : 0;
     if (result.kind === "refused") {
       this.#progress.refuse({ ...objectName(collection, name), sentence: result.sentence });
-    } else if (result.kind === "done") {
+    } else if (result.kind === "gone") {
+      this.#progress.gone(resource);
+    } else {
       const { revision } = result;
       this.#progress.done(resource, revision !== undefined && listed !== undefined && revision > listed);
     }
@@ -255,9 +257,12 @@ function objectName({ resource, namespace }: Collection, name: string): ObjectNa
   return { resource: resourceId(resource), namespace, name };
 }
 
-/** Whether a collection is done: its resource, or its namespace, comes before the cursor's. */
-function isBefore(collection: Collection, cursor: ObjectName, all: readonly Collection[]): boolean {
-  const order = [...new Set(all.map(({ resource }) => resourceId(resource)))];
+/**
+ * Whether a collection is done: its resource, or its namespace, comes before the cursor's.
+ *
+ * @param order of the resources.
+ */
+function isBefore(collection: Collection, cursor: ObjectName, order: readonly string[]): boolean {
   const [own, last] = [order.indexOf(resourceId(collection.resource)), order.indexOf(cursor.resource)];
   return own === last ? isBehind(cursor.namespace, collection.namespace) : own < last;
 }

@@ -11,7 +11,7 @@ import { field } from "../../net/https/fields.ts";
 /** The KMS API by which the API server encrypts. */
 export type RewriteApi = "v2" | "v1beta1";
 
-/** What is rewritten, and where. A run goes on only if all of it is the same. */
+/** What is rewritten, and where. A run over v2 goes on only if all of it is the same. */
 export interface RewriteSubject {
   /** The address of the API server. */
   readonly server: string;
@@ -41,6 +41,8 @@ export interface RewriteCount {
   readonly objects: number;
   /** Those of them that were written since they were listed, by this run or another writer. */
   readonly written: number;
+  /** Objects that were listed and did not exist any more at their turn. */
+  readonly gone: number;
   readonly refused: number;
 }
 
@@ -187,9 +189,11 @@ function refusalOf(value: unknown): Refusal | undefined {
 function countOf(value: unknown): RewriteCount | undefined {
   const resource = field(value, "resource");
   const [objects, written, refused] = ["objects", "written", "refused"].map((key) => countIn(field(value, key)));
-  if (typeof resource !== "string") return undefined;
+  // Files of an earlier version have no such number.
+  const gone = countIn(field(value, "gone") ?? 0);
+  if (typeof resource !== "string" || gone === undefined) return undefined;
   if (objects === undefined || written === undefined || refused === undefined) return undefined;
-  return { resource, objects, written, refused };
+  return { resource, objects, written, gone, refused };
 }
 
 function countIn(value: unknown): number | undefined {

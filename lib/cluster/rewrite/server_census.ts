@@ -67,31 +67,58 @@ export async function takeCensus(options: CensusOptions): Promise<ServerCensus> 
   const counted = await identities(client, call, clock.wall());
   const hashes = counted.map(({ name }) => metricHash(name));
   const servers = counted.map(({ name, host }, at): CountedServer => {
-    const found = seen.find(({ identityHash }) => identityHash === hashes[at]);
+    const [found] = worst(seen.filter(({ identityHash }) => identityHash === hashes[at]));
     return { name, host, state: found?.state ?? "unseen" };
   });
-  return { servers: withUnnamed(servers, seen.filter(({ identityHash }) => !isAmong(identityHash, hashes))), failures };
+  const others = seen.filter(({ identityHash }) => identityHash !== undefined && !hashes.includes(identityHash));
+  const unnamed = toldApart(seen.filter(({ identityHash }) => identityHash === undefined));
+  const answered = [...withUnnamed(servers, unnamed), ...others.map(withoutLease)];
+  const failed = clients.filter((_, at) => typeof looks[at] === "string").map(({ address }) => address);
+  return { servers: withFailed(answered, failed), failures };
 }
 
-function isAmong(hash: string | undefined, hashes: readonly string[]): boolean {
-  return hash !== undefined && hashes.includes(hash);
+/** Addresses that did not answer: each can be that of a Lease that was not seen, or is counted too. */
+function withFailed(servers: readonly CountedServer[], failed: readonly string[]): readonly CountedServer[] {
+  const unseen = servers.filter(({ state }) => state === "unseen").length;
+  return [...servers, ...failed.slice(unseen).map((name) => ({ name, host: undefined, state: "unseen" as const }))];
 }
 
 /** Servers whose metrics do not name them: each takes the place of one that was not seen, or is counted too. */
 function withUnnamed(servers: readonly CountedServer[], unnamed: readonly Look[]): readonly CountedServer[] {
   const result = [...servers];
-  for (const { address, state } of unnamed) {
-    const free = result.findIndex((one) => one.state === "unseen");
-    const one: CountedServer = { name: address, host: undefined, state };
-    if (free < 0) result.push(one);
-    else result[free] = one;
+  for (const one of unnamed) {
+    const free = result.findIndex(({ state }) => state === "unseen");
+    if (free < 0) result.push(withoutLease(one));
+    else result[free] = withoutLease(one);
   }
   return result;
+}
+
+function withoutLease({ address, state }: Look): CountedServer {
+  return { name: address, host: undefined, state };
+}
+
+/**
+ * One look for each server that is certainly another one. Two addresses can lead to the same server; it has one start
+ * time. Without a start time a look can be at any of the others.
+ */
+function toldApart(unnamed: readonly Look[]): readonly Look[] {
+  const byStart = Map.groupBy(unnamed, ({ startedAt }) => startedAt);
+  const unknown = byStart.get(undefined) ?? [];
+  if (byStart.size === 1) return worst(unnamed);
+  byStart.delete(undefined);
+  return [...[...byStart.values()].flatMap(worst), ...unknown.filter(({ state }) => state === "behind")];
+}
+
+/** One of several looks at a server: one that shows another key ID, if there is any. */
+function worst(looks: readonly Look[]): readonly Look[] {
+  return [looks.find(({ state }) => state === "behind") ?? looks[0]].filter((one) => one !== undefined);
 }
 
 interface Look {
   readonly address: string;
   readonly identityHash: string | undefined;
+  readonly startedAt: string | undefined;
   readonly state: "ready" | "behind";
 }
 
@@ -100,7 +127,8 @@ async function look(client: ApiServerClient, keyId: string, call: HttpCall): Pro
   try {
     const found = await readKeyIdMetrics(client.lines("/metrics", call));
     const state = hasKeyId(found, keyId) ? "ready" : "behind";
-    return { address: client.address, identityHash: found.identityHash, state };
+    const { identityHash, startedAt } = found;
+    return { address: client.address, identityHash, startedAt, state };
   } catch (thrown) {
     const error = toKmsError(thrown);
     if (error.code === "cancelled" || error.code === "internal") throw error;

@@ -66,6 +66,21 @@ Deno.test("takeCensus() names addresses that do not answer, and counts the own s
   }, true);
 });
 
+Deno.test("takeCensus() counts an address that did not answer, unless a Lease that is not seen can be its own", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  two.fault = () => statusAnswer(403, "no");
+  await withCensus([one, two], async (options) => {
+    const states = async () => (await takeCensus(options)).servers.map(({ name, state }) => [name, state]);
+    deepEqual(await states(), [["apiserver-one", "ready"], [two.origin, "unseen"]]);
+    one.leases = ["apiserver-one", "apiserver-two"];
+    deepEqual(await states(), [["apiserver-one", "ready"], ["apiserver-two", "unseen"]]);
+    one.leases = [];
+    one.namesItself = false;
+    deepEqual(await states(), [[one.origin, "ready"], [two.origin, "unseen"]]);
+  });
+});
+
 Deno.test("takeCensus() leaves out expired Leases, and counts servers whose metrics do not name them", async () => {
   await using one = await ApiServerDouble.open();
   const renewTime = (at: number) => new Date(at).toISOString();
@@ -76,17 +91,38 @@ Deno.test("takeCensus() leaves out expired Leases, and counts servers whose metr
   const items = [lease("gone", Date.now() - 7_200_000), lease("alive", Date.now()), { metadata: { name: "odd" } }];
   one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: { items } } : undefined;
   await withCensus([one], async (options) => {
-    // The identity of the double is another one.
-    deepEqual((await takeCensus(options)).servers.map(({ name, state }) => [name, state]), [
-      [one.origin, "ready"],
-      ["odd", "unseen"],
-    ]);
+    const states = async () => (await takeCensus(options)).servers.map(({ name, state }) => [name, state]);
+    // The identity of the double is another one, so that it is none of these.
+    deepEqual(await states(), [["alive", "unseen"], ["odd", "unseen"], [one.origin, "ready"]]);
+    one.namesItself = false;
+    deepEqual(await states(), [[one.origin, "ready"], ["odd", "unseen"]]);
     one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: { items: [] } } : undefined;
     deepEqual((await takeCensus(options)).servers.map(({ state }) => state), ["ready"]);
     one.fault = ({ path }) => path.endsWith("leases") ? { status: 200, body: {} } : undefined;
     await rejects(takeCensus(options), { code: "provider_protocol", message: /no list of Leases/ });
     one.fault = ({ path }) => path.endsWith("leases") ? statusAnswer(403, "no") : undefined;
     await rejects(takeCensus(options), { code: "permission_denied" });
+  });
+});
+
+Deno.test("takeCensus() counts two addresses of a server without a name once, unless its start time differs", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  for (const double of [one, two]) double.namesItself = false;
+  one.leases = ["apiserver-one", "apiserver-two"];
+  await withCensus([one, two], async (options) => {
+    const states = async () => (await takeCensus(options)).servers.map(({ state }) => state);
+    deepEqual(await states(), ["ready", "unseen"], "the same start time");
+    two.keyId = "t1-old";
+    deepEqual(await states(), ["behind", "unseen"], "it has the worse of the two states");
+    two.keyId = "t1-new";
+    for (const double of [one, two]) double.startedAt = undefined;
+    deepEqual(await states(), ["ready", "unseen"], "no start time");
+    one.startedAt = 1_764_519_000.25;
+    two.startedAt = 1_764_519_000.26;
+    deepEqual(await states(), ["ready", "ready"], "two start times");
+    two.startedAt = undefined;
+    deepEqual(await states(), ["ready", "unseen"], "one of two start times");
   });
 });
 
