@@ -79,7 +79,8 @@ function silentNote(group: string): string {
 async function discover(call: TrousseauCall, client: ApiServerClient, names: readonly string[]): Promise<ApiResources> {
   const groups = new Set(names.map((name) => parseResource(name).group));
   const request = { signal: call.terminal.signal, action: "ask the cluster for its resources" };
-  const ask = (asked: ApiServerRequest) => askPatiently({ client, clock: systemClock, ...request }, asked);
+  // These are the first requests: a wrong address is told at once.
+  const ask = (asked: ApiServerRequest) => askPatiently({ client, clock: systemClock, ...request }, asked, 1);
   return await discoverApi(client, request, groups.has("*") ? undefined : groups, ask);
 }
 

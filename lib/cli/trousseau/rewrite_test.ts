@@ -250,6 +250,29 @@ Deno.test("rewrite rewrites the other groups, and asks a group again that was bu
     equal((await ran("--encryption-config", `${folder}/encryption.yaml`, "--dry-run")).status, 0);
   }));
 
+Deno.test("rewrite asks an address once that refuses connections", () =>
+  onStage(async ({ folder, ran }) => {
+    using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let connections = 0;
+    const served = (async () => {
+      for await (const connection of server) {
+        connections++;
+        connection.close();
+      }
+    })();
+    const config = (await Deno.readTextFile(`${folder}/config`)).replace(
+      /https:[^"]+/,
+      `https://127.0.0.1:${server.addr.port}`,
+    );
+    await Deno.writeTextFile(`${folder}/config`, config);
+    const { status } = await ran("--resources", "secrets", ...settled);
+    equal(status, 69);
+    server.close();
+    await served;
+    // The connection of a request is opened again where its loss may have been that of an idle one.
+    ok(connections <= 3, `${connections}`);
+  }));
+
 const wrong: readonly (readonly [words: readonly string[], status: number, sentence: RegExp])[] = [
   [[], 64, /Name the resources by --resources, or the file/],
   [["--resources", "secrets"], 64, /Name the announced key ID by --expect-key-id, or the plugin by --socket/],

@@ -33,14 +33,19 @@ export interface PatientCall {
 /**
  * Sends a request until the answer is final. 409, 429 and 5xx are repeated, and so are failed connections.
  *
+ * @param connections requests in all whose connection fails.
  * @returns the last answer, which can be one of these statuses.
  * @throws {KmsError} as {@linkcode ApiServerClient.ask}.
  */
-export async function askPatiently(call: PatientCall, request: ApiServerRequest): Promise<HttpAnswer> {
+export async function askPatiently(
+  call: PatientCall,
+  request: ApiServerRequest,
+  connections: number = patience.away,
+): Promise<HttpAnswer> {
   const { client, clock, signal, action } = call;
   for (let tries = 1;; tries++) {
     const result = await client.ask(request, { signal, action }).catch(toKmsError);
-    const most = triesOf(result);
+    const most = triesOf(result, connections);
     if (tries >= most || signal.aborted) {
       if (result instanceof KmsError) throw result;
       return result;
@@ -51,9 +56,9 @@ export async function askPatiently(call: PatientCall, request: ApiServerRequest)
   }
 }
 
-function triesOf(result: HttpAnswer | KmsError): number {
+function triesOf(result: HttpAnswer | KmsError, connections: number): number {
   if (result instanceof KmsError) {
-    return result.code === "unreachable" || result.code === "deadline_exceeded" ? patience.away : 1;
+    return result.code === "unreachable" || result.code === "deadline_exceeded" ? connections : 1;
   }
   if (result.status === 429 || result.status === 503) return patience.away;
   return result.status === 409 || result.status >= 500 ? patience.failed : 1;
