@@ -24,7 +24,7 @@ const dataBytes = 1_800;
 /** Writes in one transaction of etcd: its own limit is 128. */
 const perTransaction = 100;
 
-/** What one run of a program took. */
+/** Time and memory of one run of a program. */
 interface Cost {
   readonly seconds: number;
   /** Processor time, user and system. */

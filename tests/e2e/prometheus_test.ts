@@ -113,7 +113,7 @@ Deno.test("Prometheus evaluates the rules and the dashboard on a running plugin 
       await isActive("TrousseauLoginsFail");
     });
 
-    await t.step("a stopped plugin is down, and its API server has a key ID that nobody announces", async () => {
+    await t.step("a stopped plugin is down, and its API server has a key ID that no plugin announces", async () => {
       await plugin.process.stop();
       await isActive("TrousseauDown");
       await isActive("KubeApiserverKeyIdNotOfPlugin");

@@ -24,7 +24,7 @@ const width = 8;
 /** Objects in a row whose patch ends with 5xx, after which the API server counts as broken. */
 const maxFaultsInRow = 10;
 
-/** What a run needs. */
+/** Dependencies and settings of a run. */
 export interface RewriteOptions {
   readonly client: ApiServerClient;
   readonly clock: Clock;

@@ -11,7 +11,7 @@ import { field } from "../../net/https/fields.ts";
 /** The KMS API by which the API server encrypts. */
 export type RewriteApi = "v2" | "v1beta1";
 
-/** What is rewritten, and where. A run over v2 goes on only if all of it is the same. */
+/** The subject of a run, and its place. A run over v2 goes on only if all of it is the same. */
 export interface RewriteSubject {
   /** The address of the API server. */
   readonly server: string;

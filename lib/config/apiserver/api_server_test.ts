@@ -5,7 +5,7 @@ import { flagValue } from "./flags.ts";
 import { hostFiles } from "./host_files.ts";
 import { hostUnits } from "./units.ts";
 
-/** What is found on a node with some files. */
+/** The findings on a node with some files. */
 async function foundWith(files: Readonly<Record<string, string>>) {
   await using host = await writeHost(files);
   const on = hostFiles(host.root);
