@@ -90,7 +90,8 @@ Deno.test("a value that is injected by pipe, file, prompt and TLS is nowhere unt
 
   const seen = await watch.seen();
   const creates = seen.filter(({ key, value }) => {
-    return key.startsWith("cmdline") && /\/modules\/clectl\/main\.js\0create\0in\//.test(new TextDecoder().decode(value));
+    return key.startsWith("cmdline") &&
+      /\/modules\/clectl\/main\.js\0create\0in\//.test(new TextDecoder().decode(value));
   });
   ok(creates.length >= 5, `the watch has seen ${creates.length} of 8 injections`);
   const everywhere = [...seen, ...texts(outputs), ...recorder.recorded(), ...await placesOf(site, begun)];
