@@ -4,15 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
-import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
+import { sourceArguments, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
 const soon = { timeoutMs: 30_000, everyMs: 20 };
 
 function start(folder: string, env: Record<string, string>, ...words: string[]): Process {
-  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, mainFile, ...words];
+  const args = sourceArguments(folder, ...words);
   return new Process({ name: `trousseau ${words[0]}`, command: Deno.execPath(), args, cwd: folder, env });
 }
 

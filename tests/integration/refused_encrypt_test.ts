@@ -4,10 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
-import { mainFile } from "../support/local_plugin.ts";
+import { sourceArguments } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { startTransitServer } from "../support/transit_server.ts";
@@ -35,8 +34,7 @@ Deno.test("status and the metric show that Encrypt is refused if its KMS refuses
     };
     await Deno.writeTextFile(`${folder}/trousseau.yaml`, JSON.stringify(config));
     const trousseau = (...words: string[]) => {
-      const flags = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, mainFile];
-      const args = [...flags, ...words, "--config", `${folder}/trousseau.yaml`];
+      const args = sourceArguments(folder, ...words, "--config", `${folder}/trousseau.yaml`);
       return new Process({ name: words.join(" "), command: Deno.execPath(), args, cwd: folder });
     };
     await using plugin = trousseau("serve");

@@ -5,22 +5,20 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
+import { sourceArguments } from "../support/local_plugin.ts";
 import { freePort, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
-const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 const soon = { timeoutMs: 30_000, everyMs: 10 };
 
 function serve(folder: string, ...words: string[]): Process {
-  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, "serve", ...words];
+  const args = sourceArguments(folder, "serve", ...words);
   const env = { XDG_RUNTIME_DIR: folder, STATE_DIRECTORY: `${folder}/state` };
   return new Process({ name: "trousseau", command: Deno.execPath(), args, cwd: folder, env });
 }
@@ -147,7 +145,7 @@ async function said(folder: string, config: string) {
   const response = await fetch(`http://${listen}/readyz`);
   const text = await response.text();
   const metrics = await (await fetch(`http://${listen}/metrics`)).text();
-  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, "status", "--config", config];
+  const args = sourceArguments(folder, "status", "--config", config);
   const status = await run(Deno.execPath(), args, { cwd: folder });
   const document = JSON.parse((await run(Deno.execPath(), [...args, "--json"], { cwd: folder })).stdout);
   return { code: response.status, text, metrics, status, document };

@@ -5,23 +5,21 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
 import { dialSops } from "../../lib/api/sops/client.ts";
 import { keyUri, vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
+import { sourceArguments } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 
-const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 const soon = { timeoutMs: 30_000, everyMs: 10 };
 const key = { vault_key: vaultKeyOf("default") };
 
 function start(folder: string, ...words: string[]): Process {
-  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, ...words];
+  const args = sourceArguments(folder, ...words);
   const env = { XDG_RUNTIME_DIR: folder, STATE_DIRECTORY: `${folder}/state` };
   return new Process({ name: `trousseau ${words[0]}`, command: Deno.execPath(), args, cwd: folder, env });
 }

@@ -5,20 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { dialKms, type KmsClient } from "../../lib/api/kms/client.ts";
+import { sourceArguments } from "../support/local_plugin.ts";
 import { freePort, pause, Process, run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
-const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const pipeliner = fileURLToPath(new URL("../support/http_pipeliner.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 const soon = { timeoutMs: 60_000, everyMs: 20 };
-
-/** Arguments of `deno` for a command with the product's permissions, and writes below one folder. */
-function words(folder: string, ...command: string[]): string[] {
-  return ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, ...command];
-}
 
 function env(folder: string): Record<string, string> {
   return { XDG_RUNTIME_DIR: folder, STATE_DIRECTORY: `${folder}/state` };
@@ -26,7 +20,7 @@ function env(folder: string): Record<string, string> {
 
 /** Starts `serve`; with `descriptors`, under that limit. */
 function serve(folder: string, command: readonly string[], descriptors?: number): Process {
-  const args = words(folder, "serve", ...command);
+  const args = sourceArguments(folder, "serve", ...command);
   const start = { name: "trousseau", cwd: folder, env: env(folder) };
   if (descriptors === undefined) return new Process({ ...start, command: Deno.execPath(), args });
   const limited = ["-c", `ulimit -n ${descriptors} && exec "$@"`, "sh", Deno.execPath(), ...args];
@@ -35,7 +29,7 @@ function serve(folder: string, command: readonly string[], descriptors?: number)
 
 function once(folder: string, ...command: string[]) {
   const inherited = Object.fromEntries(["PATH", "HOME"].map((key) => [key, Deno.env.get(key) ?? ""]));
-  return run(Deno.execPath(), words(folder, ...command), {
+  return run(Deno.execPath(), sourceArguments(folder, ...command), {
     cwd: folder,
     clearEnv: true,
     env: { ...inherited, ...env(folder) },

@@ -6,11 +6,10 @@
  */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
 import { kmsContracts } from "../../lib/api/kms/contract.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
-import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
+import { sourceArguments, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { grpcFrame, rawCall } from "../support/raw_grpc.ts";
 import { inFolder } from "../support/temporary_folder.ts";
@@ -52,16 +51,7 @@ async function serve(folder: string, endpoint: string, more: Readonly<Record<str
     telemetry: { listen: `127.0.0.1:${port}`, traces: { endpoint, ...more } },
     drain: "3s",
   });
-  const args = [
-    "run",
-    "--quiet",
-    ...permissionFlags(),
-    `--allow-write=${folder}`,
-    mainFile,
-    "serve",
-    "--config",
-    config,
-  ];
+  const args = sourceArguments(folder, "serve", "--config", config);
   const process = new Process({ name: "trousseau", command: Deno.execPath(), args, cwd: folder, env: {} });
   const first = await waitFor("an Encrypt", () => encrypt(socket), { ...soon, alive: [process] });
   const metric = async (result: string): Promise<number> => {
@@ -189,16 +179,7 @@ Deno.test("serve without traces has no metric of them", () =>
   inFolder(async (folder) => {
     const port = freePort();
     const { config, socket } = await writeLocalConfig(folder, { telemetry: { listen: `127.0.0.1:${port}` } });
-    const args = [
-      "run",
-      "--quiet",
-      ...permissionFlags(),
-      `--allow-write=${folder}`,
-      mainFile,
-      "serve",
-      "--config",
-      config,
-    ];
+    const args = sourceArguments(folder, "serve", "--config", config);
     await using process = new Process({ name: "trousseau", command: Deno.execPath(), args, cwd: folder, env: {} });
     await waitFor("an Encrypt", () => encrypt(socket), { ...soon, alive: [process] });
     ok(!(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).includes("trousseau_spans_total"));

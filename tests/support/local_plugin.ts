@@ -4,9 +4,15 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 
 /** The path of the program. */
 export const mainFile = fileURLToPath(new URL("../../main.ts", import.meta.url));
+
+/** Arguments of Deno for `trousseau` from its source, with the permissions of the binary and that to write a folder. */
+export function sourceArguments(folder: string, ...words: readonly string[]): string[] {
+  return ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, mainFile, ...words];
+}
 
 /**
  * Writes a configuration into a folder. Its socket, state and key file are in the folder too.

@@ -26,6 +26,15 @@ export type TestNodeOptions = Partial<Omit<ServiceOptions, "providers" | "clock"
 
 const hour = 3_600_000;
 
+/** Settings of a service in tests: the defaults of a configuration. */
+export const serviceSettings = {
+  unwrap: "fastest",
+  keyEpoch: 0,
+  cache: { entries: 4096, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
+  dekMaxAgeMs: hour,
+  probeIntervalMs: 75_000,
+} as const;
+
 /** Starts a node. The clock has not moved when it returns. */
 export async function startNode(
   providers: readonly CheckedProvider[],
@@ -34,12 +43,8 @@ export async function startNode(
   const { clock = new FakeClock(), store = new MemoryStore(), formerly = {}, ...rest } = options;
   const events: Event[] = [];
   const service = await openService({
+    ...serviceSettings,
     wrap: providers.length > 1 ? 2 : 1,
-    unwrap: "fastest",
-    keyEpoch: 0,
-    cache: { entries: 4096, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
-    dekMaxAgeMs: hour,
-    probeIntervalMs: 75_000,
     ...rest,
     providers: providers.map((provider) => ({ provider, formerly: formerly[provider.name] ?? [] })),
     store,

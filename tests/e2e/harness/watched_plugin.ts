@@ -22,9 +22,9 @@ import { openTelemetry, type Telemetry } from "../../../lib/telemetry/telemetry.
 import { FakeClock } from "../../support/fake_clock.ts";
 import type { MemoryProvider } from "../../support/memory_provider.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
+import { serviceSettings } from "../../support/test_service.ts";
 
 const call = { signal: new AbortController().signal };
-const hour = 3_600_000;
 const outage = { policy: "keepWriting", afterMs: 600_000 } as const;
 const quiet: LineTarget = {
   prepare: () => Promise.resolve(false),
@@ -91,12 +91,8 @@ export class WatchedPlugin implements AsyncDisposable {
     const { notify } = telemetry;
     const named = (provider: MemoryProvider) => ({ provider: decorate(provider, { notify, clock }), formerly: [] });
     const service = await openService({
+      ...serviceSettings,
       wrap: kms.length > 1 ? 2 : 1,
-      unwrap: "fastest",
-      keyEpoch: 0,
-      cache: { entries: 4096, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
-      dekMaxAgeMs: hour,
-      probeIntervalMs: 75_000,
       ...rest,
       providers: kms.map(named),
       retired: retired.map(named),
