@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { etcdSourceOptions } from "./options.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
 /** Their rows, in the order of the help. */
@@ -18,13 +19,7 @@ export const clusterCommands = [
       "expected key ID, and 65 if the file is no intact snapshot.",
     positionals: [],
     options: [
-      "snapshot",
-      "etcd",
-      "cacert",
-      "cert",
-      "key",
-      "rate",
-      "etcd-prefix",
+      ...etcdSourceOptions,
       "encryption-config",
       "scope",
       "expect-key-id",

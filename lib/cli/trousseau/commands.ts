@@ -6,6 +6,7 @@
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import { clusterCommands } from "./cluster_commands.ts";
 import { keyringCommands } from "./keyring_commands.ts";
+import { etcdSourceOptions } from "./options.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
 /** All commands, in the order of the help. */
@@ -85,13 +86,7 @@ export const commands = [
       "apiserver-args",
       "encryption-config",
       "root",
-      "snapshot",
-      "etcd",
-      "cacert",
-      "cert",
-      "key",
-      "rate",
-      "etcd-prefix",
+      ...etcdSourceOptions,
       "json",
       "junit",
       "log-level",

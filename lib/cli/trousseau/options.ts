@@ -230,3 +230,14 @@ export type OptionName = keyof typeof options;
 
 /** The values of the options that were given. */
 export type OptionValues = ValuesOf<typeof options>;
+
+/** Options of the commands that count the objects of a snapshot or of a running etcd. */
+export const etcdSourceOptions = [
+  "snapshot",
+  "etcd",
+  "cacert",
+  "cert",
+  "key",
+  "rate",
+  "etcd-prefix",
+] as const satisfies readonly OptionName[];
