@@ -17,7 +17,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 export async function lockStore(path: string): Promise<Disposable> {
   const file = await openLock(`${path}.lock`, path);
   try {
-    if (!await isLocked(file)) throw locked(path, await holderIn(file));
+    if (!await takesLock(file)) throw locked(path, await holderIn(file));
     await file.truncate();
     await file.write(utf8(`${Deno.pid}\n`));
     return { [Symbol.dispose]: () => file.close() };
@@ -31,10 +31,10 @@ export async function lockStore(path: string): Promise<Disposable> {
 const [pauseMs, tries] = [50, 20] as const;
 
 /**
- * Locks a file within a second. The lock of a holder that has just closed the file lasts for as long as a process that was
- * forked meanwhile has not begun its program.
+ * Locks a file within a second, and tells whether it could. The lock of a holder that has just closed the file lasts for
+ * as long as a process that was forked meanwhile has not begun its program.
  */
-async function isLocked(file: Deno.FsFile): Promise<boolean> {
+async function takesLock(file: Deno.FsFile): Promise<boolean> {
   for (let tried = 1; !await file.tryLock(true); tried++) {
     if (tried === tries) return false;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
