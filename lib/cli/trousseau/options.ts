@@ -163,6 +163,29 @@ export const options = {
     files: true,
     summary: "the EncryptionConfiguration whose resources count; else the one in kube-apiserver's manifest",
   },
+  "manifest": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the manifest of kube-apiserver; /etc/kubernetes/manifests/kube-apiserver.yaml if not given",
+  },
+  "encryption-file": {
+    type: "string",
+    long: "encryption-config",
+    value: "FILE",
+    files: true,
+    summary: "the EncryptionConfiguration on this node; /etc/kubernetes/enc/config.yaml if not given",
+  },
+  "automatic-reload": {
+    type: "boolean",
+    summary: "have kube-apiserver read a changed EncryptionConfiguration without a restart",
+  },
+  "encrypts": {
+    type: "string",
+    value: "STATE",
+    choices: ["yes", "reloading", "no"],
+    summary: "wait until it has a KMS plugin, has one and reads changed files, or has none",
+  },
   "scope": {
     type: "string",
     long: "resources",
