@@ -81,7 +81,7 @@ go_back() {
   cmp -s "$manifest" "$keep/after.yaml" || fail 70 "$1, and another program has changed $manifest since: look at it."
   place "$keep/before.yaml"
   rm -f "$keep/pending"
-  if ready --encrypts "$old" --timeout "$timeout" >/dev/null; then
+  if ready --encrypts "$old" --timeout 5m >/dev/null; then
     fail 69 "$1; $manifest is as it was before, and kube-apiserver is ready again. Its log has the reason: crictl logs."
   fi
   fail 70 "$1; $manifest is as it was before, but kube-apiserver is not ready: look at crictl ps -a and crictl logs."

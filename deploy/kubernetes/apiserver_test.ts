@@ -130,7 +130,7 @@ Deno.test("apiserver.sh puts the old manifest back if kube-apiserver does not be
   equal(code, 69, stderr);
   match(stderr, /did not become ready; .* is as it was before, and kube-apiserver is ready again/);
   equal(await site.text, before);
-  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts no --timeout 3m\n$/);
+  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts no --timeout 5m\n$/);
 });
 
 for (const [fault, code] of [["refuse", 78], ["early", 78]] as const) {

@@ -182,6 +182,6 @@ function withoutLists(value: unknown, flags: "args" | "command"): unknown {
 function unknownForm(path: string, why: string): KmsError {
   return new KmsError(
     "config",
-    `Cannot edit ${path}: ${why}; add the flag and the mounts by hand (docs/install.md, "kube-apiserver").`,
+    `Cannot edit ${path}: ${why}; add the flag and the mounts by hand (docs/install.md).`,
   );
 }

@@ -46,12 +46,12 @@ const callTimeoutMs = 35_000;
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { etcd, folder, encryption, flags = [], until = "ready" } = options;
   const program = await serverProgram("kube-apiserver");
-  const { token, port } = await prepare(folder);
+  const { token, port } = await prepareApiServer(folder);
   const at = performance.now();
   const process = new Process({
     name: "kube-apiserver",
     command: program,
-    args: [...baseFlags(etcd, folder, port), ...await encryptionFlags(folder, encryption), ...flags],
+    args: [...apiServerFlags(etcd, folder, port), ...await encryptionFlags(folder, encryption), ...flags],
   });
   const client = await waitFor("the API server's certificate", () => trusting(join(folder, "certs/apiserver.crt")), {
     timeoutMs: startTimeoutMs,
@@ -94,7 +94,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 /** Makes keys, token and port once for each folder, so that a kubeconfig stays valid after a restart. */
-async function prepare(folder: string): Promise<{ token: string; port: number }> {
+export async function prepareApiServer(folder: string): Promise<{ token: string; port: number }> {
   const file = join(folder, "prepared.json");
   const known = await Deno.readTextFile(file).catch(() => undefined);
   if (known !== undefined) return JSON.parse(known);
@@ -112,7 +112,8 @@ async function prepare(folder: string): Promise<{ token: string; port: number }>
   return prepared;
 }
 
-function baseFlags(etcd: Etcd, folder: string, port: number): string[] {
+/** The flags of an API server without encryption, with the files of {@linkcode prepareApiServer}. */
+export function apiServerFlags(etcd: Etcd, folder: string, port: number): string[] {
   return [
     `--etcd-servers=${etcd.url}`,
     "--bind-address=127.0.0.1",
