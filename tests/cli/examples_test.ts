@@ -46,6 +46,7 @@ const files = {
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
   "kube-apiserver.yaml": kubeadmManifest(),
+  "values.yaml": "form: systemd\nnodes: 1\n",
   "rewrite.conf":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
@@ -106,6 +107,7 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
     .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
     .replaceAll("/etc/kubernetes/enc/config.yaml", `${folder}/encryption.yaml`)
+    .replaceAll("/run/pod-init", `${folder}/pod-init`)
     .replaceAll("/etc/kubernetes/enc/first.yaml", `${folder}/first.yaml`);
 }
 

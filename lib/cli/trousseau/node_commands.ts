@@ -8,6 +8,25 @@ import type { TrousseauCommand } from "./terminal.ts";
 /** Their rows, in the order of the help. */
 export const nodeCommands = [
   {
+    name: "init",
+    summary: "make the files of a control plane node",
+    description:
+      "Makes the configuration, the stages of the EncryptionConfiguration, the rights at each KMS, the unit or the static " +
+      "pod, kubeadm's part and a checklist. They are in a folder below /run with a script, install.sh, that puts them in " +
+      "place: Trousseau may not write below /etc. No file is ever replaced, neither here nor by the script; a run that " +
+      "was cut off is finished by the next one.",
+    positionals: [],
+    options: ["form", "values", "folder"],
+    examples: [
+      { line: "trousseau init --values values.yaml", does: "from the values of a cluster" },
+      {
+        line: "trousseau init --form static-pod --folder /run/pod-init",
+        does: "an example to edit, in another folder",
+      },
+    ],
+    run: async (call) => (await import("./init/init.ts")).init(call),
+  },
+  {
     name: "apiserver enable",
     summary: "print kube-apiserver's manifest with encryption",
     description:
