@@ -86,11 +86,20 @@ export interface InitValues {
  *
  * @param path `undefined`: the defaults.
  * @param form of the command line, which counts if both have one.
- * @throws {KmsError} `config`, one line `path:line:column: field: …` for each problem.
+ * @throws {KmsError} as {@linkcode initValuesIn}, and if the file cannot be read.
  */
 export async function loadInitValues(path: string | undefined, form: InitForm | undefined): Promise<InitValues> {
-  const file = readYaml(path === undefined ? "" : await readTextFile(path));
-  const problems = new Problems(path ?? "values", file.position);
+  return path === undefined ? initValuesIn("values", "", form) : initValuesIn(path, await readTextFile(path), form);
+}
+
+/**
+ * Reads the text of a file of values.
+ *
+ * @throws {KmsError} `config`, one line `path:line:column: field: …` for each problem.
+ */
+export function initValuesIn(path: string, text: string, form: InitForm | undefined): InitValues {
+  const file = readYaml(text);
+  const problems = new Problems(path, file.position);
   for (const { position, text } of file.problems) problems.atPosition(position, text);
   if (file.value === undefined) return problems.fail();
   const values = checkAgainst(valuesSchema, file.value, problems);
@@ -103,7 +112,7 @@ export async function loadInitValues(path: string | undefined, form: InitForm | 
     ...values,
     form: chosen,
     isExample: values.config === undefined,
-    ...checkedConfig(config, chosen, path ?? "values", file),
+    ...checkedConfig(config, chosen, path, file),
   };
 }
 
