@@ -157,6 +157,7 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
     enrolments,
     tokens,
     policies,
+    authorities: (signal) => config.tls.files === undefined ? authority.trusted(signal) : Promise.resolve(undefined),
     audit,
     auditKey: { publicKey, serverId },
     async *backup(signal) {

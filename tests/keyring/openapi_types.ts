@@ -595,7 +595,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.
+         * Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of progress a second.
          * @description Verb of the policy: admin.
          */
         post: operations["runUpkeep"];
@@ -983,8 +983,8 @@ export interface components {
         CertificateAnswer: {
             /** @description PEM. */
             certificate: string;
-            /** @description Certificates of the authority, PEM. */
-            ca: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
             /**
              * Format: date-time
              * @description RFC 3339, UTC.
@@ -1061,6 +1061,8 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             renewableUntil?: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
         };
         LoginRequest: {
             /** @enum {string} */
@@ -1101,6 +1103,8 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             renewableUntil?: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
         };
         TokenAnswer: {
             token: string;
@@ -1189,7 +1193,7 @@ export interface components {
              * @description The work.
              * @enum {string}
              */
-            job: "rewrap" | "reseal" | "reindex" | "verify";
+            job: "rewrap" | "reseal" | "reindex" | "verify" | "rotate-authority";
             /** @description Names of the providers that the server must have, else it refuses: for rewrap. */
             providers?: string[];
         };
@@ -2096,7 +2100,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second. */
+            /** @description Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of progress a second. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -75,6 +75,8 @@ export class TestKeyring implements AsyncDisposable {
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   generators = new ValueGenerators();
+  /** Whether the certificate of the server is the operator's. */
+  ownCertificate = false;
   /** The work on the whole store. */
   upkeep: RunUpkeep = () => Promise.resolve({ rows: 0 });
   readonly #audit: AuditChain;
@@ -105,6 +107,7 @@ export class TestKeyring implements AsyncDisposable {
       enrolments,
       tokens,
       policies,
+      authorities: (signal) => this.ownCertificate ? Promise.resolve(undefined) : authority.trusted(signal),
       audit: {
         record: (entry, signal) =>
           this.auditFailure === undefined ? audit.record(entry, signal) : Promise.reject(this.auditFailure),

@@ -56,7 +56,8 @@ export const systemRoutes = {
     on: "server",
     action: "upkeep.run",
     summary:
-      "Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.",
+      "Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of " +
+      "progress a second.",
     body: upkeepRequest,
     answer: "lines",
     status: 200,
