@@ -223,6 +223,7 @@ export class KeyringProcess implements AsyncDisposable {
         store,
         logins,
         upkeep: servedUpkeep({ store, config }, () => this.#tidySoon.wake()),
+        onlyKeyFile: onlyKeyFile(config),
         notify,
         onBackup,
         signal,
@@ -230,6 +231,8 @@ export class KeyringProcess implements AsyncDisposable {
       });
       this.#comparing = this.#compare(this.#open.atStart);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
+      const warning = this.#backupWarning();
+      if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
       return true;
     } catch (thrown) {
       if (parent.aborted) return true;

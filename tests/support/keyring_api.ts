@@ -75,6 +75,8 @@ export class TestKeyring implements AsyncDisposable {
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   generators = new ValueGenerators();
+  /** The file with every key of the store. */
+  onlyKeyFile: string | undefined;
   /** Whether the certificate of the server is the operator's. */
   ownCertificate = false;
   /** The work on the whole store. */
@@ -98,6 +100,7 @@ export class TestKeyring implements AsyncDisposable {
     this.tokens = new Tokens({ store, clock, policies, failedAnswers, verify });
     const { enrolments, tokens } = this;
     const authenticator = new Authenticator({ store, clock, policies, failedAnswers });
+    const onlyKeyFile = () => this.onlyKeyFile;
     this.parts = {
       clock,
       store,
@@ -124,6 +127,9 @@ export class TestKeyring implements AsyncDisposable {
       auditKey: {
         serverId: "s1",
         publicKey: auditKeys.publicKey.export({ type: "spki", format: "pem" }).toString(),
+      },
+      get onlyKeyFile() {
+        return onlyKeyFile();
       },
       async *backup() {
         yield await Promise.resolve(utf8("backup"));

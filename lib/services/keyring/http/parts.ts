@@ -44,6 +44,8 @@ export interface KeyringParts {
   authorities(signal: AbortSignal): Promise<string | undefined>;
   readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health" | "requireWritable">;
   readonly auditKey: AuditKey;
+  /** The file without which a backup opens nothing; `undefined` if a key of the store lies elsewhere. */
+  readonly onlyKeyFile: string | undefined;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
   readonly upkeep: RunUpkeep;
