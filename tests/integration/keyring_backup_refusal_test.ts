@@ -23,7 +23,7 @@ Deno.test("a backup that the disk of the server alone could open ends with 78 an
     {
       await using server = machine.serve();
       await machine.ready(server);
-      match(server.output, / WARN  Every key lies on this machine \(\S+a\.keys\)/);
+      match(server.output, /WARN +Every key lies on this machine \(\S+a\.keys\)/);
       equal((await machine.clectl("create db/john -f p --stdin", "value")).status, 0);
       const remote = await machine.clectl(`backup --to ${theirs}`);
       equal(remote.status, 78, remote.err);
