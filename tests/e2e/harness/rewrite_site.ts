@@ -73,7 +73,9 @@ export async function writeKubeconfig(node: Node, server: string, ca: string, to
 }
 
 /** The address of a cluster's API server, and its CA. */
-export async function serverOf(cluster: Cluster): Promise<{ readonly server: string; readonly ca: string }> {
+export async function serverOf(
+  cluster: Pick<Cluster, "server">,
+): Promise<{ readonly server: string; readonly ca: string }> {
   const { clusters: [{ cluster: found }] } = JSON.parse(await Deno.readTextFile(cluster.server.kubeconfig));
   return { server: found.server, ca: await Deno.readTextFile(found["certificate-authority"]) };
 }
