@@ -58,8 +58,8 @@ export async function makeRewriter(cluster: Cluster): Promise<string> {
   return await accountToken(cluster, account.namespace, account.name);
 }
 
-/** Writes a kubeconfig. @param ca PEM. */
-export async function writeKubeconfig(node: Node, server: string, ca: string, token: string): Promise<string> {
+/** Writes a kubeconfig. @param ca PEM. @param user a token, or the fields of a user. */
+export async function writeKubeconfig(node: Node, server: string, ca: string, user: string | object): Promise<string> {
   const cluster = { server, "certificate-authority-data": btoa(ca) };
   return await node.write(
     `kubeconfig-${new URL(server).port}`,
@@ -67,7 +67,7 @@ export async function writeKubeconfig(node: Node, server: string, ca: string, to
       "current-context": "r",
       contexts: [{ name: "r", context: { cluster: "r", user: "r" } }],
       clusters: [{ name: "r", cluster }],
-      users: [{ name: "r", user: { token } }],
+      users: [{ name: "r", user: typeof user === "string" ? { token: user } : user }],
     }),
   );
 }

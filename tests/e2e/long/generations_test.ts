@@ -150,8 +150,9 @@ async function killRuns(node: Node, args: readonly string[], folder: string): Pr
   const seed = seedFrom("TROUSSEAU_PROOF_SEED");
   say(`TROUSSEAU_PROOF_SEED=${seed}`);
   const random = randomFrom(seed);
-  const points = Array.from({ length: kills }, () => Math.floor(random() * 0.9 * total)).toSorted((a, b) => a - b);
-  for (const point of points) {
+  for (let left = kills; left > 0; left--) {
+    const done = await finishedIn(folder);
+    const point = done + 1 + Math.floor(random() * 2 * (0.9 * total - done) / (left + 1));
     await using run = node.process(...args);
     await waitFor(`${point} objects`, async () => await finishedIn(folder) >= point, {
       timeoutMs: 300_000,
