@@ -22,7 +22,7 @@ import {
   writeKubeconfig,
 } from "../harness/rewrite_site.ts";
 
-const perNamespace = 20;
+const perNamespace = 15;
 
 const say = progressLines();
 
