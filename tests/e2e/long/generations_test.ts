@@ -11,7 +11,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { Hpke } from "../../../lib/provider/recovery/hpke.ts";
 import { privateKeyText, publicKeyText } from "../../../lib/provider/recovery/key_text.ts";
 import { pause, waitFor } from "../../support/processes.ts";
@@ -30,12 +29,13 @@ import {
   prefixes,
   secretsOf,
 } from "../harness/generations.ts";
-import { randomFrom, seedFrom } from "../harness/seeded_random.ts";
 import { Load } from "../harness/load.ts";
 import { Node, type Plugin } from "../harness/plugin.ts";
 import { RecordingProxy } from "../harness/recording_proxy.ts";
 import { makeRewriter, nextKeyId, serverOf, writeKubeconfig } from "../harness/rewrite_site.ts";
+import { randomFrom, seedFrom } from "../harness/seeded_random.ts";
 import { saveSnapshot } from "../harness/snapshot.ts";
+import { SnapshotReader } from "../harness/snapshot_reader.ts";
 import {
   assertSameRows,
   countsOf,
@@ -269,84 +269,16 @@ async function assertAllThere(site: GenerationSite, made: readonly MadeSecret[],
   }
 }
 
-/** The document of a drill. */
-interface DrillDocument {
-  readonly seeds: number;
-  readonly encrypted: number;
-  readonly opened: number;
-  readonly plain: number;
-  readonly configured: number;
-  readonly closed: number;
-  readonly providers: readonly { readonly name: string; readonly objects: number; readonly error: string | null }[];
-}
-
-/** An entry of `providers`. */
-interface NamedEntry {
-  readonly name: string;
-  readonly [field: string]: unknown;
-}
-
-/** Opens a snapshot with a configuration of some providers alone. */
-class Opener {
-  readonly #parts: Parts;
-  readonly #config: string;
-  readonly #more: readonly string[];
-
-  private constructor(parts: Parts, config: string, more: readonly string[]) {
-    this.#parts = parts;
-    this.#config = config;
-    this.#more = more;
-  }
-
-  static async of(parts: Parts, providers: readonly NamedEntry[], ...more: string[]): Promise<Opener> {
-    const isVault = providers.some(({ name }) => name === "vault");
-    const readForeign = isVault ? [{ format: "vault-kubernetes-kms", providers: ["vault"] }] : [];
-    const name = `only-${providers.map(({ name }) => name).join("-")}.yaml`;
-    const config = JSON.stringify(parts.node.config({ providers, readForeign }));
-    return new Opener(parts, await parts.node.write(name, config), more);
-  }
-
-  async drill(snapshot: string, status: number): Promise<DrillDocument> {
-    const { code, stdout, stderr } = await this.#decrypt(snapshot, "--check", "--json");
-    equal(code, status, stdout + stderr);
-    ok(!(stdout + stderr).includes(marker));
-    return JSON.parse(stdout);
-  }
-
-  async show(snapshot: string, one: MadeSecret): Promise<void> {
-    const { code, stdout, stderr } = await this.#decrypt(
-      snapshot,
-      "--show",
-      `/registry/secrets/${one.namespace}/${one.name}`,
-    );
-    equal(code, 0, stderr);
-    const { metadata, data } = parse(stdout);
-    deepEqual([metadata.namespace, metadata.name, atob(data.value)], [one.namespace, one.name, one.value]);
-  }
-
-  #decrypt(snapshot: string, ...words: string[]) {
-    return this.#parts.node.command(
-      "decrypt",
-      "--snapshot",
-      snapshot,
-      "--config",
-      this.#config,
-      ...this.#more,
-      ...words,
-    );
-  }
-}
-
 /** Opens both snapshots by each provider alone, and by the recovery key when the KEK is deleted. */
 async function assertOpened(parts: Parts, made: readonly MadeSecret[], before: string, after: string): Promise<void> {
   const { node, kms, vault, local, safe } = parts;
   const of = (generation: Generation) => made.find((one) => one.generation === generation && one.isApplied) ?? made[0];
-  const showAll = async (opener: Opener, ...which: Generation[]) => {
-    for (const generation of which) await opener.show(before, of(generation) as MadeSecret);
-    await opener.show(after, of("aesgcm") as MadeSecret);
+  const showAll = async (opener: SnapshotReader, ...which: Generation[]) => {
+    for (const generation of which) await opener.assertShows(before, of(generation) as MadeSecret);
+    await opener.assertShows(after, of("aesgcm") as MadeSecret);
   };
   await using gate = await Gate.open(kms.address);
-  const byVault = await Opener.of(parts, [{ ...vault, address: gate.address }]);
+  const byVault = await SnapshotReader.of(node, [{ ...vault, address: gate.address }]);
   const all = await byVault.drill(before, 0);
   deepEqual([all.encrypted, all.opened, all.closed], [3 * perGeneration, 3 * perGeneration, 0]);
   deepEqual([all.configured, all.providers.map(({ objects }) => objects)], [perGeneration, [3 * perGeneration]]);
@@ -356,7 +288,7 @@ async function assertOpened(parts: Parts, made: readonly MadeSecret[], before: s
   await showAll(byVault, "v1beta1", "plain", "foreign", "v2");
   say("opened by Vault alone");
 
-  const byLocal = await Opener.of(parts, [local]);
+  const byLocal = await SnapshotReader.of(node, [local]);
   const most = await byLocal.drill(before, 1);
   deepEqual([most.opened, most.closed], [2 * perGeneration, perGeneration]);
   deepEqual([(await byLocal.drill(after, 0)).closed], [0]);
@@ -370,7 +302,7 @@ async function assertOpened(parts: Parts, made: readonly MadeSecret[], before: s
   ok(none.providers[0]?.error !== null);
   const fresh = { name: "new", kind: "local", keyFile: join(node.folder, "new.keys"), create: true };
   for (const usable of [fresh, vault]) {
-    const byRecovery = await Opener.of(parts, [usable, safe], "--recovery-key", parts.recoveryKey);
+    const byRecovery = await SnapshotReader.of(node, [usable, safe], "--recovery-key", parts.recoveryKey);
     const { opened, closed } = await byRecovery.drill(before, 1);
     deepEqual([opened, closed], [2 * perGeneration, perGeneration]);
     equal((await byRecovery.drill(after, 0)).closed, 0);
