@@ -89,3 +89,19 @@ Deno.test("verify() ends with 69 and one sentence if its client certificate, or 
   match(untrusted.err, /^trousseau: Cannot read the objects in etcd: [^\n]+ expired [^\n]+\n$/);
   equal(refused.out + untrusted.out, "");
 });
+
+Deno.test("verify() ends with 77 and one sentence if etcd has users and refuses", async () => {
+  await using etcd = await startCluster();
+  await etcd.api("/v3/auth/user/add", { name: "root", password: "root" });
+  await etcd.api("/v3/auth/role/add", { name: "root" });
+  await etcd.api("/v3/auth/user/grant", { user: "root", role: "root" });
+  await etcd.api("/v3/auth/enable", {});
+  for (const { endpoints, tls } of [etcd.settings, etcd.nameless]) {
+    const { caFile = "", certificateFile = "", keyFile = "" } = tls;
+    const files = ["--cacert", caFile, "--cert", certificateFile, "--key", keyFile];
+    const { status, out, err } = await verified("--etcd", endpoints.join(), ...files);
+    equal(status, 77, err);
+    match(err, /^trousseau: Cannot read the objects in etcd: etcd at https:\S+ refuses: [^\n]+\.\n$/);
+    equal(out, "");
+  }
+});
