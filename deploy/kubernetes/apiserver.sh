@@ -78,6 +78,10 @@ place() {
 go_back() {
   trap '' INT TERM HUP
   [ -z "$child" ] || kill "$child" 2>/dev/null || :
+  if cmp -s "$manifest" "$keep/before.yaml"; then
+    rm -f "$keep/pending"
+    fail 69 "$1; $manifest is as it was before."
+  fi
   cmp -s "$manifest" "$keep/after.yaml" || fail 70 "$1, and another program has changed $manifest since: look at it."
   place "$keep/before.yaml"
   rm -f "$keep/pending"
