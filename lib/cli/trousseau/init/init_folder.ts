@@ -10,7 +10,7 @@ import { KmsError } from "../../../base/errors.ts";
 import { whyUnwritable } from "../../../base/file_failures.ts";
 import { ownUser } from "../../../base/file_owner.ts";
 import { equalBytes } from "../../../base/bytes.ts";
-import type { InitFile } from "./plan.ts";
+import type { InitFile } from "./init_file.ts";
 
 /** Bits of a mode. */
 const bits = { others: 0o077, writable: 0o022, sticky: 0o1000 } as const;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { InitValues } from "../../../config/init_values.ts";
-import type { InitFile } from "./plan.ts";
+import type { InitFile } from "./init_file.ts";
 
 /** The user of the pod, a number since it is in no file of the node. */
 const podUser = "65532";

@@ -7,28 +7,10 @@ import type { InitValues } from "../../../config/init_values.ts";
 import { encryptionConfiguration, encryptionDefaults } from "../encryption_configuration.ts";
 import { initAssets } from "./assets.ts";
 import { checklist } from "./checklist.ts";
+import type { InitFile } from "./init_file.ts";
 import { installScript } from "./install_script.ts";
 import { kubeadmConfiguration } from "./kubeadm.ts";
 import { policiesOf } from "./policies.ts";
-
-/** A place on the node. */
-export interface InitTarget {
-  readonly path: string;
-  /** `service`: the user that Trousseau runs as. */
-  readonly owner: "root" | "service";
-  readonly mode: "0600" | "0644" | "0755";
-  /** A file of a package. If it is there, this one is not installed. */
-  readonly unless?: string;
-}
-
-/** A file. */
-export interface InitFile {
-  /** Relative to the folder of the files. */
-  readonly path: string;
-  readonly text: string;
-  /** `undefined`: nobody installs it as it is. */
-  readonly target?: InitTarget;
-}
 
 /** The EncryptionConfiguration on a node. */
 export const encryptionTarget = "/etc/kubernetes/enc/config.yaml";
