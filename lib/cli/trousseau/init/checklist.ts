@@ -12,6 +12,7 @@ const config = "/etc/trousseau/trousseau.yaml";
 /** Markdown with a box for each step. */
 export function checklist(values: InitValues, policies: readonly PolicyFile[]): string {
   const steps = [
+    ...(values.form === "kubeadm" ? [] : [stopStep]),
     ...keySteps(values, policies),
     ...installSteps(values),
     ...(values.form === "kubeadm" ? newClusterSteps : runningClusterSteps(values)),
@@ -27,6 +28,10 @@ export function checklist(values: InitValues, policies: readonly PolicyFile[]): 
     "",
   ].join("\n");
 }
+
+const stopStep =
+  "If kube-apiserver has an --encryption-provider-config already, stop here and read docs/migrate.md: the files of this " +
+  "folder would make every Secret unreadable.";
 
 function keySteps({ isExample }: InitValues, policies: readonly PolicyFile[]): readonly string[] {
   return [
@@ -69,7 +74,7 @@ function installSteps({ form, files }: InitValues): readonly string[] {
 const newClusterSteps: readonly string[] = [
   "Once: add kubeadm.yaml to the ClusterConfiguration, and check it: `kubeadm config validate --config FILE`.",
   "`kubeadm init`, or `kubeadm join --control-plane` on the other nodes. Nothing is ever stored as plain text.",
-  'Once: read a Secret in etcd (docs/install.md, "First encryption"); it begins with `k8s:enc:kms:v2:`.',
+  "Once: read a Secret in etcd (docs/install.md, step 7); it begins with `k8s:enc:kms:v2:`.",
 ];
 
 /** With one node the stages are the same: the first one can be taken back. */
@@ -79,7 +84,6 @@ function runningClusterSteps({ nodes, resources, socketPath }: InitValues): read
     `\`install -m 0600 ${file} /etc/kubernetes/enc/config.yaml\`. kube-apiserver reads it within about a minute: ` +
     `apiserver_encryption_config_controller_automatic_reloads_total counts a success.${next}`;
   return [
-    "If kube-apiserver has an --encryption-provider-config already, stop here and read docs/migrate.md.",
     `\`sh apiserver.sh enable --automatic-reload\`.${next} The way back: \`sh apiserver.sh undo\`.`,
     "Once: add kubeadm.yaml to the ClusterConfiguration, so that an upgrade keeps encryption.",
     replace("encryption/2-write.yaml"),

@@ -58,6 +58,10 @@ for (const form of initForms) {
       for (const [name, text] of Object.entries(files)) {
         if (name.endsWith(".yaml")) deepEqual(parseAllDocuments(text).flatMap(({ errors }) => errors), [], name);
       }
+      equal(
+        /^- \[ \] (.*)/m.exec(files["CHECKLIST.md"] ?? "")?.[1]?.startsWith("If kube-apiserver has"),
+        form !== "kubeadm",
+      );
       const config = await loadFrom(files["trousseau.yaml"] ?? "");
       equal(config.socket.path, "/run/trousseau/kms.sock");
       equal(config.providers[0]?.name, "vault");

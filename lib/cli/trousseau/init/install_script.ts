@@ -40,7 +40,7 @@ export function installScript({ form, state }: InitValues, files: readonly InitF
     "compare() {",
     '  if [ -n "$5" ] && [ -e "$root$5" ]; then return; fi',
     '  if [ -L "$root$2" ] || { [ -e "$root$2" ] && ! cmp -s "$1" "$root$2"; }; then',
-    '    fail "$root$2 is there already and differs from $1; nothing was written."',
+    '    fail "$root$2 is there already and differs from $1; nothing was written. Move it away if it is the example of a package."',
     "  fi",
     "}",
     "",
