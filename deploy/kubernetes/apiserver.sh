@@ -102,10 +102,6 @@ if [ -f "$keep/pending" ]; then
 else
   cp -a "$manifest" "$keep/read.yaml"
   edit >"$keep/edited.yaml" || exit $?
-  # Nobody has changed the manifest since `enable`: then every byte of the old one comes back.
-  if [ "$verb" = undo ] && [ "$(cat "$keep/verb" 2>/dev/null)" = enable ] && cmp -s "$manifest" "$keep/after.yaml"; then
-    cat "$keep/before.yaml" >"$keep/edited.yaml"
-  fi
   cmp -s "$manifest" "$keep/read.yaml" || fail 78 "$manifest was changed at the same time; begin again."
   if cmp -s "$manifest" "$keep/edited.yaml"; then
     rm -f "$keep/read.yaml" "$keep/edited.yaml"
@@ -118,7 +114,6 @@ else
   mv -f "$keep/read.yaml" "$keep/before.yaml"
   mv -f "$keep/after.new" "$keep/after.yaml"
   rm -f "$keep/edited.yaml"
-  printf '%s\n' "$verb" >"$keep/verb"
   printf '%s\n' "$verb" >"$keep/pending"
   trap 'go_back "Interrupted"' INT TERM HUP
   place "$keep/after.yaml"

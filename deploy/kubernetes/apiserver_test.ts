@@ -13,7 +13,10 @@ const program = `#!/bin/sh
 cd "$(dirname "$0")"
 echo "$*" >>log
 case $2 in
-  enable) [ ! -f refuse ] || { echo "trousseau: no." >&2; exit 78; }; grep -v edited "$4"; echo "edited: true" ;;
+  enable)
+    [ ! -f refuse ] || { echo "trousseau: no." >&2; exit 78; }
+    grep -v edited "$4"
+    case "$*" in *--automatic-reload*) echo "edited: reload" ;; *) echo "edited: true" ;; esac ;;
   undo) [ ! -f refuse ] || exit 78; grep -v edited "$4" ;;
   ready)
     [ ! -f early ] || exit 69
@@ -121,6 +124,15 @@ Deno.test("apiserver.sh undo takes away its own edit alone if the manifest was c
   await Deno.writeTextFile(site.manifest, `${edited}upgraded: true\n`);
   equal((await site.call("undo")).code, 0);
   equal(await site.text, `${before}upgraded: true\n`);
+});
+
+Deno.test("apiserver.sh undo takes away the edits of several runs", async () => {
+  await using site = await Site.make();
+  await site.call("enable");
+  equal((await site.call("enable", "--automatic-reload")).code, 0);
+  equal(await site.text, `${before}edited: reload\n`);
+  equal((await site.call("undo")).code, 0);
+  equal(await site.text, before);
 });
 
 Deno.test("apiserver.sh puts the old manifest back if kube-apiserver does not become ready", async () => {
