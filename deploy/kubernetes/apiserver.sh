@@ -85,13 +85,16 @@ go_back() {
   cmp -s "$manifest" "$keep/after.yaml" || fail 70 "$1, and another program has changed $manifest since: look at it."
   place "$keep/before.yaml"
   rm -f "$keep/pending"
+  old=no
+  if grep -q -e '--encryption-provider-config=' "$keep/before.yaml"; then old=yes; fi
   if ready --encrypts "$old" --timeout 5m >/dev/null; then
     fail 69 "$1; $manifest is as it was before, and kube-apiserver is ready again. Its log has the reason: crictl logs."
   fi
   fail 70 "$1; $manifest is as it was before, but kube-apiserver is not ready: look at crictl ps -a and crictl logs."
 }
 
-if [ "$verb" = enable ]; then new=${reload:+reloading} old=no; else new=no old=yes; fi
+new=no
+if [ "$verb" = enable ]; then new=${reload:+reloading}; fi
 new=${new:-yes}
 
 # An earlier run that was cut off, for instance by a power failure, has left its name here.

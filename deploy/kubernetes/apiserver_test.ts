@@ -126,6 +126,14 @@ Deno.test("apiserver.sh undo takes away its own edit alone if the manifest was c
   equal(await site.text, `${before}upgraded: true\n`);
 });
 
+Deno.test("apiserver.sh waits for the plugin when it goes back to a manifest with encryption", async () => {
+  await using site = await Site.make();
+  await Deno.writeTextFile(site.manifest, `${before}args: [--encryption-provider-config=/f]\n`);
+  await site.fault("late");
+  equal((await site.call("enable", "--automatic-reload")).code, 69);
+  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts yes --timeout 5m\n$/);
+});
+
 Deno.test("apiserver.sh undo takes away the edits of several runs", async () => {
   await using site = await Site.make();
   await site.call("enable");
