@@ -14,7 +14,8 @@
 import { join, resolve } from "node:path";
 import { clectl } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
-import { fromPath, serverNames, serverProgram } from "./servers.ts";
+import { fromPath } from "../support/program_recipes.ts";
+import { serverNames, serverProgram } from "./servers.ts";
 
 const folder = import.meta.dirname ?? ".";
 
