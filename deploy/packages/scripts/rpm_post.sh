@@ -1,0 +1,3 @@
+# rpm counts the versions that are there: 1 at an installation, 2 at an upgrade.
+prepare
+if [ "$1" -gt 1 ]; then restart_running; else installed; fi
