@@ -9,6 +9,7 @@ import { bashCompletions } from "../../lib/cli/shells/bash.ts";
 import { fishCompletions } from "../../lib/cli/shells/fish.ts";
 import { zshCompletions } from "../../lib/cli/shells/zsh.ts";
 import type { Program } from "../../lib/cli/command.ts";
+import type { Edition } from "./manual.ts";
 import type { NfpmContent } from "./nfpm.ts";
 import type { FileSource, PackageFile } from "./package_files.ts";
 
@@ -21,6 +22,15 @@ export interface PackageSources {
   /** Manual pages by name. */
   readonly manuals: ReadonlyMap<string, string>;
   readonly program: Program;
+  readonly edition: Edition;
+}
+
+/** Who a package names as its maintainer. */
+export const maintainer = "The authors of Trousseau <trousseau@localhost>";
+
+/** A version as a package manager sorts it: a `~` comes before the release that the version leads to. */
+export function debianVersion(version: string): string {
+  return version.replace("-", "~");
 }
 
 const shells = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions } as const;
@@ -45,7 +55,7 @@ export async function layOut(
 /** The bytes of a file, or the path of a file that has them. */
 async function contentOf(
   from: Exclude<FileSource, { link: string }>,
-  { root, binary, manuals, program }: PackageSources,
+  { root, binary, manuals, program, edition }: PackageSources,
 ): Promise<Uint8Array | string> {
   const encoder = new TextEncoder();
   if ("binary" in from) return binary;
@@ -54,17 +64,28 @@ async function contentOf(
     const text = await Deno.readTextFile(join(root, from.unit));
     return encoder.encode(text.replaceAll("/usr/local/bin/", "/usr/bin/"));
   }
-  // Level 9 and no time, as Debian wants it.
-  if ("manual" in from) return gzipSync(manuals.get(from.manual) ?? "", { level: 9 });
+  if ("manual" in from) return compressed(manuals.get(from.manual) ?? "");
   if ("completions" in from) return encoder.encode(shells[from.completions](program));
-  return encoder.encode(copyright);
+  return from.debian === "copyright" ? encoder.encode(copyright) : compressed(changelog(program.name, edition));
+}
+
+/** As Debian wants it: the best that gzip does, and no time in it. */
+function compressed(text: string): Uint8Array {
+  return gzipSync(text, { level: 9 });
+}
+
+/** Debian's form asks for one entry, of this version. */
+function changelog(name: string, { version, sourceDate }: Edition): string {
+  const date = new Date(sourceDate * 1000).toUTCString().replace("GMT", "+0000");
+  return `${name} (${debianVersion(version)}) unstable; urgency=medium\n\n` +
+    `  * The changes of each release stand in its source.\n\n -- ${maintainer}  ${date}\n`;
 }
 
 const copyright = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: trousseau
 
 Files: *
-Copyright: The authors of Trousseau
+Copyright: 2021-2026 The authors of Trousseau
 License: Apache-2.0
  On Debian systems the text of the licence is in /usr/share/common-licenses/Apache-2.0.
 `;

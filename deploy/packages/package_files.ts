@@ -27,8 +27,8 @@ export type FileSource =
   | { readonly completions: "bash" | "zsh" | "fish" }
   /** A symbolic link to this name. */
   | { readonly link: string }
-  /** The page on copyright that Debian asks for. */
-  | { readonly copyright: true };
+  /** The page on copyright, or the one on changes, that Debian asks for. */
+  | { readonly debian: "copyright" | "changelog" };
 
 /** One file of a package. */
 export interface PackageFile {
@@ -97,7 +97,9 @@ function programFiles(name: PackageName): PackageFile[] {
     { to: `/usr/share/zsh/vendor-completions/_${name}`, from: { completions: "zsh" }, only: "deb" },
     { to: `/usr/share/zsh/site-functions/_${name}`, from: { completions: "zsh" }, only: "rpm" },
     { to: `/usr/share/fish/vendor_completions.d/${name}.fish`, from: { completions: "fish" } },
-    { to: `/usr/share/doc/${name}/copyright`, from: { copyright: true }, only: "deb" },
+    { to: `/usr/share/doc/${name}/copyright`, from: { debian: "copyright" }, only: "deb" },
+    { to: `/usr/share/doc/${name}/changelog.gz`, from: { debian: "changelog" }, only: "deb" },
+    { to: `/usr/share/lintian/overrides/${name}`, from: { file: `deploy/packages/lintian/${name}` }, only: "deb" },
     { to: `/usr/share/licenses/${name}/LICENSE`, from: { file: "LICENSE" }, kind: "license", only: "rpm" },
   ];
 }

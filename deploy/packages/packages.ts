@@ -10,7 +10,7 @@ import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
 import { manualPages } from "./manual.ts";
 import { writePackage } from "./nfpm.ts";
-import { layOut } from "./package_contents.ts";
+import { debianVersion, layOut, maintainer } from "./package_contents.ts";
 import { packageFiles, type PackageFormat, packageFormats, type PackageName } from "./package_files.ts";
 import { maintainerScript, type ScriptName } from "./scripts.ts";
 
@@ -35,8 +35,9 @@ const rows = {
     program: trousseau as unknown as Program,
     layout: "page for each command",
     description: "KMS plugin for Kubernetes, key service for SOPS, and keyring\n" +
-      "Encrypts what a Kubernetes API server stores with keys that never leave a key management service: Vault, OpenBao, " +
-      "AWS, Azure, Google Cloud, or another plugin. Nothing is started by the installation.",
+      "Encrypts what a Kubernetes API server stores with keys that never leave a\n" +
+      "key management service: Vault, OpenBao, AWS, Azure, Google Cloud, or another\n" +
+      "plugin. Nothing is started by the installation.",
     depends: { deb: [...libraries.deb, "systemd"], rpm: [...libraries.rpm, "systemd"] },
     scripts: {
       deb: { postinstall: "deb_postinst", preremove: "deb_prerm", postremove: "deb_postrm" },
@@ -67,11 +68,11 @@ export async function manualsOf(name: PackageName, edition: Parameters<typeof ma
 
 /**
  * The file of a package. A binary that stands in for the real one makes its package a version of its own, with `+standin`
- * behind it. A `~` sorts before the release that the version leads to.
+ * behind it.
  */
 export function packageFile(format: PackageFormat, version: string, binary: Omit<ReleaseBinary, "path">): string {
   const { artefact, architecture, standIn } = binary;
-  const full = `${version.replace("-", "~")}${standIn ? "+standin" : ""}`;
+  const full = `${debianVersion(version)}${standIn ? "+standin" : ""}`;
   const machine = architectures[format][architecture];
   return format === "deb" ? `${artefact}_${full}_${machine}.deb` : `${artefact}-${full}-1.${machine}.rpm`;
 }
@@ -99,9 +100,10 @@ async function makePackage(
   const target = packageFile(format, version, binary);
   const folder = await Deno.makeTempDir({ prefix: "trousseau-package-" });
   try {
-    const manuals = await manualsOf(name, { version, sourceDate });
+    const edition = { version, sourceDate };
+    const manuals = await manualsOf(name, edition);
     const files = packageFiles(name, format, manuals.keys());
-    const sources = { root, binary: join(dist, binary.path), manuals, program };
+    const sources = { root, binary: join(dist, binary.path), manuals, program, edition };
     const settings = {
       ...common,
       name,
@@ -134,7 +136,7 @@ const common = {
   platform: "linux",
   section: "admin",
   priority: "optional",
-  maintainer: "The authors of Trousseau <trousseau@localhost>",
+  maintainer,
   vendor: "Trousseau",
   license: "Apache-2.0",
   umask: 0o022,
