@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { artefacts } from "../../deploy/compile/artefacts.ts";
+import { type Artefact, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
 import { compile } from "../../deploy/compile/compile.ts";
 import { repository, stage } from "../../deploy/compile/stage.ts";
 import { packages } from "../../deploy/packages/packages.ts";
@@ -74,7 +74,7 @@ async function makeVersion(folder: string, version: string, real: boolean): Prom
   if (changed === text && !text.includes(JSON.stringify(version))) throw new Error(`${file} names no version.`);
   await Deno.writeTextFile(file, changed);
   const binaries: ReleaseBinary[] = [];
-  for (const artefact of artefacts) {
+  for (const artefact of [trousseau, clectl] as const) {
     const path = `${artefact.name}-${version}`;
     if (real) await compile(join(folder, path), { artefact, root });
     else {
@@ -96,7 +96,7 @@ async function makeVersion(folder: string, version: string, real: boolean): Prom
   await packages.make(context, AbortSignal.timeout(120_000));
 }
 
-function standIn({ name, links = {} }: typeof artefacts[number], version: string): string {
+function standIn({ name, links = {} }: Artefact, version: string): string {
   const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
   return `#!/bin/sh
 case "\${0##*/}" in ${cases.join(" ")} *) ;; esac
