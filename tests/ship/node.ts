@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { serverProgram } from "../e2e/servers.ts";
 import { waitFor } from "../support/processes.ts";
+import { bootable, type DebianRecipe } from "./debian_root.ts";
 import { Machine } from "./nspawn.ts";
 import type { PackageStage } from "./package_stage.ts";
 
@@ -26,9 +27,9 @@ providers:
 `;
 
 /** Boots a machine that sees the packages of a stage and the client. */
-export async function bootNode(stage: PackageStage): Promise<Machine> {
+export async function bootNode(stage: PackageStage, recipe: DebianRecipe = bootable): Promise<Machine> {
   const client = await serverProgram("kms-client");
-  return await Machine.boot({ binds: { ...stage.binds(), "/opt/client": dirname(client) } });
+  return await Machine.boot({ recipe, binds: { ...stage.binds(), "/opt/client": dirname(client) } });
 }
 
 /** Installs one package file with dpkg. @returns its output, both streams. */

@@ -14,6 +14,7 @@ import { copyCheckout, findRuntime } from "../compile/support.ts";
 
 /** Where the machine has the folder that {@linkcode PackageStage.binds} names. */
 const standInFolder = "/opt/stand-in";
+const denoFolder = "/opt/deno";
 
 /** The packages of some versions of this source. */
 export class PackageStage implements AsyncDisposable {
@@ -28,9 +29,10 @@ export class PackageStage implements AsyncDisposable {
   static async make(versions: readonly string[]): Promise<PackageStage> {
     const made = new PackageStage(await Deno.makeTempDir({ prefix: "trousseau-packages-" }));
     try {
+      // The plugin's user reads the staged modules.
+      await Deno.chmod(made.folder, 0o755);
       const real = (await findRuntime()).real;
       for (const version of versions) await makeVersion(made.folder, version, real);
-      await Deno.symlink(await Deno.realPath(Deno.execPath()), join(made.folder, "deno"));
       return made;
     } catch (error) {
       await made[Symbol.asyncDispose]();
@@ -40,7 +42,7 @@ export class PackageStage implements AsyncDisposable {
 
   /** What a machine needs to run the programs of the packages, and the packages themselves. */
   binds(): Readonly<Record<string, string>> {
-    return { [standInFolder]: this.folder, "/opt/deno": dirname(Deno.realPathSync(Deno.execPath())) };
+    return { [standInFolder]: this.folder, [denoFolder]: dirname(Deno.realPathSync(Deno.execPath())) };
   }
 
   /** The path of a package in the machine. @param start the beginning of its name. */
@@ -100,7 +102,7 @@ function standIn({ name, links = {} }: Artefact, version: string): string {
   const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
   return `#!/bin/sh
 case "\${0##*/}" in ${cases.join(" ")} *) ;; esac
-export DENO=/opt/deno/deno DENO_DIR=/tmp/deno
+export DENO=${denoFolder}/deno DENO_DIR=/tmp/deno
 exec ${standInFolder}/${version}/${name} "$@"
 `;
 }
