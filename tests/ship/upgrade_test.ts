@@ -54,6 +54,19 @@ Deno.test("an installation starts nothing, names the next step, and gives each f
   assert.equal(await versionOf(machine), older);
   assert.match(await machine.shell("trousseaud --help"), /keyring serve/);
   await machine.shell("logrotate --debug /etc/logrotate.d/trousseau /etc/logrotate.d/trousseaud");
+  const verified = "systemd-analyze verify --man=no /usr/lib/systemd/system/trousseau*.service 2>&1";
+  assert.equal(await machine.shell(verified), "");
+});
+
+Deno.test("an installation beside one by hand warns of each file that hides one of the package", async () => {
+  await using machine = await bootNode(stage);
+  const copies = ["/etc/systemd/system/trousseau.service", "/usr/local/bin/trousseau"];
+  await machine.shell(`touch ${copies.join(" ")}`);
+  const said = await install(machine, packageOf(older));
+  assert.deepEqual(
+    [...said.matchAll(/warning: (\S+) hides \/usr\/\S+ of the package/g)].map(([, path]) => path),
+    copies,
+  );
 });
 
 Deno.test("an upgrade restarts the unit, and a client that waits for the socket loses no call", async () => {
@@ -168,7 +181,7 @@ Deno.test("an installation into a folder of a system that does not run, as an im
   await using machine = await bootNode(stage);
   // The packages of the machine itself, in a folder that no systemd runs in.
   await machine.shell(
-    "mkdir /image; for each in bin etc lib lib64 sbin usr var dev; do cp -a /$each /image/ 2>/dev/null || :; done; mkdir -p /image/run /image/tmp /image/proc",
+    "mkdir /image; for each in bin etc lib lib64 sbin usr var; do cp -a /$each /image/ 2>/dev/null || :; done; mkdir -p /image/run /image/tmp /image/proc /image/dev; mount -t proc proc /image/proc; mount --bind /dev /image/dev",
   );
   await machine.shell(`cp ${packageOf(older)} /image/tmp/trousseau.deb`);
   const said = await machine.shell("chroot /image dpkg --install /tmp/trousseau.deb 2>&1", { seconds: 180 });

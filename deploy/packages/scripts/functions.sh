@@ -19,6 +19,20 @@ prepare() {
   fi
 }
 
+# An installation by hand comes before the package, for systemd and for a shell.
+warn_of_copies() {
+  for name in trousseau.service trousseau-sops.service trousseaud.service; do
+    hides "/etc/systemd/system/$name" "/usr/lib/systemd/system/$name"
+  done
+  for name in trousseau trousseaud; do hides "/usr/local/bin/$name" "/usr/bin/$name"; done
+}
+
+hides() {
+  if [ -e "$1" ]; then
+    say "warning: $1 hides $2 of the package: remove it, then run systemctl daemon-reload"
+  fi
+}
+
 systemd_runs() {
   [ -d /run/systemd/system ]
 }
