@@ -5,18 +5,17 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { type Artefact, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
+import { trousseau } from "../../deploy/compile/artefacts.ts";
 import { compile } from "../../deploy/compile/compile.ts";
 import { repository, stage } from "../../deploy/compile/stage.ts";
 import { packages } from "../../deploy/packages/packages.ts";
-import type { ReleaseBinary } from "../../deploy/release/part.ts";
 import { copyCheckout, findRuntime } from "../compile/support.ts";
 
 /** Where the machine has the folder that {@linkcode PackageStage.binds} names. */
 const standInFolder = "/opt/stand-in";
 const denoFolder = "/opt/deno";
 
-/** The packages of some versions of this source. */
+/** The packages `trousseau` of some versions of this source. */
 export class PackageStage implements AsyncDisposable {
   /** A folder of this machine. */
   readonly folder: string;
@@ -75,18 +74,15 @@ async function makeVersion(folder: string, version: string, real: boolean): Prom
   const changed = text.replace(/"\d+\.\d+\.\d+[^"]*"/, JSON.stringify(version));
   if (changed === text && !text.includes(JSON.stringify(version))) throw new Error(`${file} names no version.`);
   await Deno.writeTextFile(file, changed);
-  const binaries: ReleaseBinary[] = [];
-  for (const artefact of [trousseau, clectl] as const) {
-    const path = `${artefact.name}-${version}`;
-    if (real) await compile(join(folder, path), { artefact, root });
-    else {
-      await stage(join(folder, version), { artefact, root });
-      await Deno.writeTextFile(join(folder, path), standIn(artefact, version), { mode: 0o755 });
-    }
-    for (const architecture of ["amd64", "arm64"] as const) {
-      binaries.push({ artefact: artefact.name, architecture, path, standIn: !real });
-    }
+  const path = `trousseau-${version}`;
+  if (real) await compile(join(folder, path), { root });
+  else {
+    await stage(join(folder, version), { root });
+    await Deno.writeTextFile(join(folder, path), standIn(version), { mode: 0o755 });
   }
+  const binaries = (["amd64", "arm64"] as const).map((architecture) =>
+    ({ artefact: "trousseau", architecture, path, standIn: !real }) as const
+  );
   const context = {
     root: repository,
     dist: folder,
@@ -98,11 +94,11 @@ async function makeVersion(folder: string, version: string, real: boolean): Prom
   await packages.make(context, AbortSignal.timeout(120_000));
 }
 
-function standIn({ name, links = {} }: Artefact, version: string): string {
-  const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
+function standIn(version: string): string {
+  const cases = Object.entries(trousseau.links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
   return `#!/bin/sh
 case "\${0##*/}" in ${cases.join(" ")} *) ;; esac
 export DENO=${denoFolder}/deno DENO_DIR=/tmp/deno
-exec ${standInFolder}/${version}/${name} "$@"
+exec ${standInFolder}/${version}/trousseau "$@"
 `;
 }
