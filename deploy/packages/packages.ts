@@ -4,20 +4,15 @@
  * @module
  */
 import { join } from "node:path";
-import { clectl } from "../../lib/cli/clectl/program.ts";
-import type { Program } from "../../lib/cli/command.ts";
-import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
-import { manualPages } from "./manual.ts";
 import { writePackage } from "./nfpm.ts";
 import { debianVersion, layOut, maintainer } from "./package_contents.ts";
 import { packageFiles, type PackageFormat, packageFormats, type PackageName } from "./package_files.ts";
+import { manualsOf, packagedPrograms } from "./program_manuals.ts";
 import { maintainerScript, type ScriptName } from "./scripts.ts";
 
 /** What differs between the two packages. */
 interface PackageRow {
-  readonly program: Program;
-  readonly layout: Parameters<typeof manualPages>[1];
   /** The first line is the synopsis. */
   readonly description: string;
   readonly depends: Readonly<Record<PackageFormat, readonly string[]>>;
@@ -32,8 +27,6 @@ const libraries = {
 
 const rows = {
   trousseau: {
-    program: trousseau as unknown as Program,
-    layout: "page for each command",
     description: "KMS plugin for Kubernetes, key service for SOPS, and keyring\n" +
       "Encrypts what a Kubernetes API server stores with keys that never leave a\n" +
       "key management service: Vault, OpenBao, AWS, Azure, Google Cloud, or another\n" +
@@ -45,8 +38,6 @@ const rows = {
     },
   },
   clectl: {
-    program: clectl as unknown as Program,
-    layout: "one page",
     description: "client of the keyring of Trousseau\n" +
       "Reads and writes secrets of a keyring server, for people, scripts and services.",
     depends: libraries,
@@ -59,12 +50,6 @@ const architectures = {
   deb: { amd64: "amd64", arm64: "arm64" },
   rpm: { amd64: "x86_64", arm64: "aarch64" },
 } as const;
-
-/** The names of a package's manual pages. */
-export async function manualsOf(name: PackageName, edition: Parameters<typeof manualPages>[2]) {
-  const { program, layout } = rows[name];
-  return await manualPages(program, layout, edition);
-}
 
 /**
  * The file of a package. A binary that stands in for the real one makes its package a version of its own, with `+standin`
@@ -96,14 +81,14 @@ async function makePackage(
   signal: AbortSignal,
 ): Promise<string> {
   const { artefact: name, architecture, standIn } = binary;
-  const { program, description, depends, scripts } = rows[name];
+  const { description, depends, scripts } = rows[name];
   const target = packageFile(format, version, binary);
   const folder = await Deno.makeTempDir({ prefix: "trousseau-package-" });
   try {
     const edition = { version, sourceDate };
     const manuals = await manualsOf(name, edition);
     const files = packageFiles(name, format, manuals.keys());
-    const sources = { root, binary: join(dist, binary.path), manuals, program, edition };
+    const sources = { root, binary: join(dist, binary.path), manuals, program: packagedPrograms[name], edition };
     const settings = {
       ...common,
       name,

@@ -6,8 +6,10 @@ import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { contentOf, fakeFiles } from "../../tests/support/fake_files.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { type PackageFile, packageFiles, packageFormats, type PackageName } from "./package_files.ts";
-import { manualsOf, packageFile } from "./packages.ts";
+import { packageFile } from "./packages.ts";
+import { manuals as manualsPart, manualsOf } from "./program_manuals.ts";
 import { maintainerScript, scriptNames } from "./scripts.ts";
 
 const edition = { version: "1.2.3", sourceDate: 1_700_000_000 };
@@ -79,6 +81,16 @@ Deno.test("manualPages() has a page for each command of trousseau, and each comm
     }
     assert.match(text, /^\.TH TROUSSEAU-\S+ 1 2023-11-14 "Trousseau 1\.2\.3" "Trousseau"\n/);
   }
+});
+
+Deno.test("manuals writes the pages of both programs", async () => {
+  await inFolder(async (dist) => {
+    const context = { root: repository, dist, commit: "0".repeat(40), binaries: [], ...edition };
+    const files = await manualsPart.make(context, AbortSignal.timeout(60_000));
+    assert.deepEqual([...files].toSorted(), [...Deno.readDirSync(dist)].map(({ name }) => name).toSorted());
+    assert.equal(await Deno.readTextFile(join(dist, "clectl.1")), manuals.clectl.get("clectl.1"));
+    assert.equal(files.length, manuals.trousseau.size + 1);
+  });
 });
 
 Deno.test("packageFile() names version and architecture as each format does, and a stand-in as such", () => {

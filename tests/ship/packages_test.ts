@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type PackageFile, packageFiles, type PackageName } from "../../deploy/packages/package_files.ts";
-import { manualsOf, packages } from "../../deploy/packages/packages.ts";
+import { packages } from "../../deploy/packages/packages.ts";
+import { manualsOf } from "../../deploy/packages/program_manuals.ts";
 import { maintainerScript, scriptNames } from "../../deploy/packages/scripts.ts";
 import { repository } from "../../deploy/compile/stage.ts";
 import { run } from "../support/processes.ts";
