@@ -37,6 +37,7 @@ const recipes = {
     at: "../../../deploy/samples/kms-plugin-python",
     program: "python3",
   },
+  "nfpm": { packages: "nfpm", at: "../../../deploy/packages", program: "nfpm" },
   "moto_server": { packages: "moto", program: "moto_server" },
   "bao": { packages: "openbao", program: "bao" },
 } as const satisfies Record<string, Recipe>;
