@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { newSigningKey, releasedCommit, signAgain, stageRelease } from "../../tests/support/release_stage.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { parseMinisignKey } from "./minisign.ts";
-import { type ReleaseExpectation, verifyRelease } from "./verify_release.ts";
+import type { ReleaseExpectation } from "./verify_binary.ts";
+import { verifyRelease } from "./verify_release.ts";
 
 const { key, publicKey } = newSigningKey();
 const signal = () => AbortSignal.timeout(60_000);
