@@ -242,6 +242,17 @@ export const options = {
     type: "boolean",
     summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
   },
+  "public-key": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the public key of the releases, as minisign -G wrote it",
+  },
+  "commit": { type: "string", value: "COMMIT", summary: "the commit that the release must be made from" },
+  "stand-in": {
+    type: "boolean",
+    summary: "accept binaries around another runtime than denort, to try the steps: it is no release",
+  },
   version: sharedOptions.version,
   help: sharedOptions.help,
 } as const satisfies OptionTable;
