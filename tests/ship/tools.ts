@@ -12,6 +12,7 @@ const recipes = {
   "kubeconform": { module: "kubeconform", package: "github.com/yannh/kubeconform/cmd/kubeconform", ldflags: "-s -w" },
   "helm": { module: "helm", package: "helm.sh/helm/v4/cmd/helm", ldflags: "-s -w" },
   "kustomize": { module: "kustomize", package: "sigs.k8s.io/kustomize/kustomize/v5", ldflags: "-s -w" },
+  "hcl-check": { module: "hcl-check", ldflags: "-s -w" },
   "kubeadm": {
     module: "kubeadm",
     package: "k8s.io/kubernetes/cmd/kubeadm",
