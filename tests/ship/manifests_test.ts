@@ -6,7 +6,10 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
+import { readApiServerPod } from "../../lib/config/apiserver/static_pod.ts";
 import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+import { moduleFolder } from "./tools.ts";
 import { ManifestJudge, tool, toolOutput } from "./validation.ts";
 
 const deploy = new URL("../../deploy", import.meta.url).pathname;
@@ -86,6 +89,33 @@ Deno.test("kubeadm takes the ClusterConfiguration, and refuses a field that it d
   await Deno.writeTextFile(wrong, (await Deno.readTextFile(file)).replace("pathType", "pathTpye"));
   notEqual((await tool("kubeadm", ["config", "validate", "--config", wrong])).code, 0);
   await Deno.remove(wrong);
+});
+
+Deno.test("kubeadm writes flag and mounts into kube-apiserver's manifest", async () => {
+  await inFolder(async (folder) => {
+    const args = ["init", "phase", "control-plane", "apiserver", "--dry-run", "--config"];
+    await toolOutput("kubeadm", [...args, join(deploy, "kubeadm/cluster-configuration.yaml")], {
+      KUBEADM_INIT_DRYRUN_DIR: folder,
+    });
+    const start = readApiServerPod(await Deno.readTextFile(join(folder, "kube-apiserver.yaml")));
+    ok(start?.words.includes("--encryption-provider-config=/etc/kubernetes/enc/config.yaml"), start?.words.join(" "));
+    ok(start?.words.includes("--encryption-provider-config-automatic-reload=true"));
+    for (const path of ["/etc/kubernetes/enc", "/run/trousseau"]) {
+      ok(start?.mounts.some(({ mountPath, hostPath }) => mountPath === path && hostPath === path), path);
+    }
+  });
+});
+
+Deno.test("the KubeadmControlPlane is one that the CRD of Cluster API takes", async () => {
+  const folder = join(await moduleFolder("sigs.k8s.io/cluster-api@v1.14.2"), "controlplane/kubeadm/config/crd/bases");
+  const crd = join(folder, "controlplane.cluster.x-k8s.io_kubeadmcontrolplanes.yaml");
+  // The annotation of `apply` would be too large for it.
+  equal((await judge.cluster.kubectl(["create", "--filename", crd])).code, 0);
+  await judge.cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "--filename", crd]);
+  const text = await read("cluster-api/kubeadm-control-plane.yaml");
+  const { code, stderr } = await judge.dryRun(text.replace("metadata:\n", "metadata:\n  namespace: default\n"));
+  equal(code, 0, stderr);
+  match((await judge.dryRun(text.replace("extraVolumes", "extraVolume"))).stderr, /extraVolume/);
 });
 
 Deno.test("the DaemonSet of each overlay is one that the API server takes", async () => {

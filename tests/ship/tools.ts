@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { run } from "../support/processes.ts";
 import { type GoRecipe, programOf } from "../support/program_recipes.ts";
 
 const kubernetes = "k8s.io/component-base/version";
@@ -32,3 +33,19 @@ export async function toolProgram(name: ToolName): Promise<string> {
 
 /** All of them. */
 export const toolNames = Object.keys(recipes) as readonly ToolName[];
+
+/**
+ * The folder of a Go module with its sources, such as the CRDs of a project; fetched through the module proxy.
+ *
+ * @param module with its version; `tools/modules/go.sum` has its hash, without which it is refused.
+ */
+export async function moduleFolder(module: `${string}@v${string}`): Promise<string> {
+  const cwd = join(import.meta.dirname ?? ".", "tools/modules");
+  const sums = await Deno.readTextFile(join(cwd, "go.sum"));
+  if (!sums.includes(`${module.replace("@", " ")} h1:`)) throw new Error(`go.sum has no hash of ${module}.`);
+  const { code, stdout, stderr } = await run("go", ["mod", "download", "-json", module], { cwd });
+  if (code !== 0) throw new Error(`Cannot fetch ${module}: ${stdout}${stderr}`);
+  const { Dir, Sum }: { Dir: string; Sum: string } = JSON.parse(stdout);
+  if (!sums.includes(`${module.replace("@", " ")} ${Sum}\n`)) throw new Error(`${module} has another hash: ${Sum}.`);
+  return Dir;
+}
