@@ -24,6 +24,19 @@ export const navigation = [
     ],
   },
   {
+    title: "Key management services",
+    pages: [
+      "docs/kms/vault.md",
+      "docs/kms/aws.md",
+      "docs/kms/azure.md",
+      "docs/kms/gcp.md",
+      "docs/kms/local.md",
+      "docs/kms/plugin.md",
+      "docs/quorum.md",
+      "docs/recovery.md",
+    ],
+  },
+  {
     title: "Where Kubernetes runs",
     pages: [
       "docs/deploy/README.md",
@@ -42,19 +55,6 @@ export const navigation = [
       "docs/deploy/helm.md",
       "docs/deploy/opentofu.md",
       "docs/deploy/air-gap.md",
-    ],
-  },
-  {
-    title: "Key management services",
-    pages: [
-      "docs/kms/vault.md",
-      "docs/kms/aws.md",
-      "docs/kms/azure.md",
-      "docs/kms/gcp.md",
-      "docs/kms/local.md",
-      "docs/kms/plugin.md",
-      "docs/quorum.md",
-      "docs/recovery.md",
     ],
   },
   {
