@@ -37,6 +37,27 @@ export const navigation = [
     ],
   },
   {
+    title: "Where Kubernetes runs",
+    pages: [
+      "docs/deploy/README.md",
+      "docs/deploy/kubeadm.md",
+      "docs/deploy/rke2.md",
+      "docs/deploy/k3s.md",
+      "docs/deploy/kops.md",
+      "docs/deploy/cluster-api.md",
+      "docs/deploy/kubespray.md",
+      "docs/deploy/hosted.md",
+      "docs/deploy/openshift.md",
+      "docs/deploy/talos.md",
+      "docs/deploy/systemd.md",
+      "docs/deploy/static-pod.md",
+      "docs/deploy/daemonset.md",
+      "docs/deploy/helm.md",
+      "docs/deploy/opentofu.md",
+      "docs/deploy/air-gap.md",
+    ],
+  },
+  {
     title: "Data in etcd",
     pages: [
       "docs/verify.md",
