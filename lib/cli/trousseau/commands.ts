@@ -21,13 +21,17 @@ export const commands = [
       "this user can write there, as root can, else in $XDG_RUNTIME_DIR/trousseau/state, which is gone after a logout; " +
       "the socket is $XDG_RUNTIME_DIR/trousseau/kms.sock, else /run/trousseau/kms.sock.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "takeover", "recovery-key", "log-level"],
+    options: ["config", "takeover", "in-cluster", "recovery-key", "log-level"],
     examples: [
       { line: "trousseau serve", does: "try it with a local key" },
       { line: "trousseau serve --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
       {
         line: "trousseau serve --config /etc/trousseau/trousseau.yaml --takeover",
         does: "take over from an older process without losing a call",
+      },
+      {
+        line: "trousseau serve --config /etc/trousseau/trousseau.yaml --in-cluster other-cluster",
+        does: "serve beside the API server of another cluster, in a pod of this one",
       },
     ],
     reloads: true,
@@ -278,6 +282,26 @@ export const commands = [
       },
     ],
     run: async (call) => (await import("./config_convert.ts")).configConvert(call),
+  },
+  {
+    name: "verify-release",
+    summary: "verify the files of a release before they are installed",
+    description:
+      "Verifies the signature of SHA256SUMS, every file against it, the bill of materials against the binaries (their " +
+      "hashes, the packages and the runtime inside), and the provenance against the commit inside the binaries. It reads " +
+      "the folder alone. The exit status is 1 if something does not hold; each line names the file. The public key must " +
+      "come from another place than the release.",
+    positionals: [{ name: "DIR", files: true }],
+    options: ["public-key", "commit", "stand-in", "json", "log-level"],
+    examples: [
+      { line: "trousseau verify-release dist --public-key release.pub", does: "after the download" },
+      {
+        line:
+          "trousseau verify-release dist --public-key release.pub --commit 0123456789abcdef0123456789abcdef01234567",
+        does: "where the commit is known from the repository",
+      },
+    ],
+    run: async (call) => (await import("./verify_release.ts")).verifyReleaseCommand(call),
   },
   completionsCommand("trousseau"),
   versionCommand("trousseau", "Trousseau"),

@@ -13,10 +13,12 @@ import { accountToken, makeAccount } from "./service_accounts.ts";
 /** The namespaces with the Secrets. */
 export const namespaces = ["a", "b", "c", "d", "e"] as const;
 
-/** The policy file as objects. */
-export async function rewritePolicy(): Promise<readonly PolicyObject[]> {
+/** The objects of the policy file that one way of a rewrite needs. */
+export async function rewritePolicy(by: "patch" | "migration" = "patch"): Promise<readonly PolicyObject[]> {
   const path = new URL("../../../deploy/policies/rewrite-clusterrole.yaml", import.meta.url);
-  return parseAllDocuments(await Deno.readTextFile(path)).map((document) => document.toJS());
+  const all: readonly PolicyObject[] = parseAllDocuments(await Deno.readTextFile(path)).map((one) => one.toJS());
+  const other = by === "patch" ? "trousseau-rewrite-by-migration" : "trousseau-rewrite";
+  return all.filter(({ kind, metadata: { name } }) => kind === "Role" || name !== other);
 }
 
 /** A ClusterRole or a Role. */
@@ -47,9 +49,9 @@ export function bindingOf({ kind, name }: { kind: "ClusterRole" | "Role"; name: 
 }
 
 /** Makes the account, with the policy of the file. @returns its token. */
-export async function makeRewriter(cluster: Cluster): Promise<string> {
+export async function makeRewriter(cluster: Cluster, by: "patch" | "migration" = "patch"): Promise<string> {
   await makeAccount(cluster, account.namespace, account.name);
-  const policy = await rewritePolicy();
+  const policy = await rewritePolicy(by);
   await apply(
     cluster,
     ...policy,
@@ -58,8 +60,8 @@ export async function makeRewriter(cluster: Cluster): Promise<string> {
   return await accountToken(cluster, account.namespace, account.name);
 }
 
-/** Writes a kubeconfig. @param ca PEM. */
-export async function writeKubeconfig(node: Node, server: string, ca: string, token: string): Promise<string> {
+/** Writes a kubeconfig. @param ca PEM. @param user a token, or the fields of a user. */
+export async function writeKubeconfig(node: Node, server: string, ca: string, user: string | object): Promise<string> {
   const cluster = { server, "certificate-authority-data": btoa(ca) };
   return await node.write(
     `kubeconfig-${new URL(server).port}`,
@@ -67,13 +69,15 @@ export async function writeKubeconfig(node: Node, server: string, ca: string, to
       "current-context": "r",
       contexts: [{ name: "r", context: { cluster: "r", user: "r" } }],
       clusters: [{ name: "r", cluster }],
-      users: [{ name: "r", user: { token } }],
+      users: [{ name: "r", user: typeof user === "string" ? { token: user } : user }],
     }),
   );
 }
 
 /** The address of a cluster's API server, and its CA. */
-export async function serverOf(cluster: Cluster): Promise<{ readonly server: string; readonly ca: string }> {
+export async function serverOf(
+  cluster: Pick<Cluster, "server">,
+): Promise<{ readonly server: string; readonly ca: string }> {
   const { clusters: [{ cluster: found }] } = JSON.parse(await Deno.readTextFile(cluster.server.kubeconfig));
   return { server: found.server, ca: await Deno.readTextFile(found["certificate-authority"]) };
 }
