@@ -89,11 +89,11 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
   const keyring = await makeKeyringStage(folder);
-  const first = { ...encryptionDefaults, socketPath: plugin.socket, identity: "first" } as const;
-  await Deno.writeTextFile(`${folder}/first.yaml`, encryptionConfiguration(first));
   const { key, publicKey } = newSigningKey();
   await stageRelease(`${folder}/dist`, { key });
   await Deno.writeTextFile(`${folder}/release.pub`, publicKey);
+  const first = { ...encryptionDefaults, socketPath: plugin.socket, identity: "first" } as const;
+  await Deno.writeTextFile(`${folder}/first.yaml`, encryptionConfiguration(first));
   await work({ folder, file: config.file, socket: plugin.socket, keyring });
 }
 
