@@ -113,6 +113,8 @@ export const navigation = [
       "docs/threats.md",
       "docs/comparison.md",
       "docs/roadmap.md",
+      "docs/releases.md",
+      "CHANGELOG.md",
       "findings/README.md",
     ],
   },

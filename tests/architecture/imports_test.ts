@@ -27,7 +27,7 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "reflect-metadata": ["lib/services/keyring"],
   "jose": ["lib/services/keyring"],
   "modern-tar": ["lib/cli/trousseau"],
-  "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
+  "zod": ["lib/release", "lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 
 /** Patterns that are permitted only in the listed rooms and files. */

@@ -14,6 +14,7 @@ import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { type KeyringStage, makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
+import { newSigningKey, stageRelease } from "../support/release_stage.ts";
 import { sealedSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
@@ -82,6 +83,9 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
   const keyring = await makeKeyringStage(folder);
+  const { key, publicKey } = newSigningKey();
+  await stageRelease(`${folder}/dist`, { key });
+  await Deno.writeTextFile(`${folder}/release.pub`, publicKey);
   await work({ folder, file: config.file, socket: plugin.socket, keyring });
 }
 
@@ -153,7 +157,9 @@ for (const { name, examples } of commands) {
         equal(words.slice(0, name.split(" ").length).join(" "), name, "the example is one of this command");
         // Relative paths are the shell's.
         const placed = words.map((word) =>
-          word in files || word === "trousseau.yaml" || word === "snapshot.db" ? `${stage.folder}/${word}` : word
+          word in files || ["trousseau.yaml", "snapshot.db", "dist", "release.pub"].includes(word)
+            ? `${stage.folder}/${word}`
+            : word
         );
         const { status, err } = await ran(placed, stage);
         // There is no cluster to be asked.

@@ -186,6 +186,18 @@ export const options = {
   "all-revisions": { type: "boolean", summary: "count older revisions too" },
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
+  "by": {
+    type: "string",
+    value: "WAY",
+    choices: ["patch", "migration"],
+    summary:
+      "who writes: patch, this command; migration, kube-controller-manager by StorageVersionMigration; patch if not given",
+  },
+  "migration-timeout": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --by migration: how long all migrations may take; 1h if not given",
+  },
   "apiservers": {
     type: "string",
     value: "URLS",
@@ -229,6 +241,17 @@ export const options = {
   "export": {
     type: "boolean",
     summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
+  },
+  "public-key": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the public key of the releases, as minisign -G wrote it",
+  },
+  "commit": { type: "string", value: "COMMIT", summary: "the commit that the release must be made from" },
+  "stand-in": {
+    type: "boolean",
+    summary: "accept binaries around another runtime than denort, to try the steps: it is no release",
   },
   version: sharedOptions.version,
   help: sharedOptions.help,
