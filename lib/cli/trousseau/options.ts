@@ -186,6 +186,18 @@ export const options = {
   "all-revisions": { type: "boolean", summary: "count older revisions too" },
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
+  "by": {
+    type: "string",
+    value: "WAY",
+    choices: ["patch", "migration"],
+    summary:
+      "who writes: patch, this command; migration, kube-controller-manager by StorageVersionMigration; patch if not given",
+  },
+  "migration-timeout": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --by migration: how long all migrations may take; 1h if not given",
+  },
   "apiservers": {
     type: "string",
     value: "URLS",
