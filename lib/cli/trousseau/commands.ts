@@ -6,6 +6,7 @@
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import { clusterCommands } from "./cluster_commands.ts";
 import { keyringCommands } from "./keyring_commands.ts";
+import { nodeCommands } from "./node_commands.ts";
 import { etcdSourceOptions } from "./options.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
@@ -256,6 +257,7 @@ export const commands = [
     ],
     run: async (call) => (await import("./encryption_config.ts")).encryptionConfig(call),
   },
+  ...nodeCommands,
   {
     name: "config schema",
     summary: "print the JSON Schema of the configuration, for editors",

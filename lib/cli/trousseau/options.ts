@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { initForms } from "../../config/init_forms.ts";
 import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
 import { apiServerPlaces } from "./in_cluster.ts";
 
@@ -171,6 +172,49 @@ export const options = {
     value: "FILE",
     files: true,
     summary: "the EncryptionConfiguration whose resources count; else the one in kube-apiserver's manifest",
+  },
+  "form": {
+    type: "string",
+    value: "FORM",
+    choices: initForms,
+    summary:
+      "how Trousseau runs: as a unit, as a static pod, or as a unit of a new kubeadm cluster; systemd if not given",
+  },
+  "values": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the configuration and the cluster; without it, an example with Vault whose lines have to be edited",
+  },
+  "folder": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary:
+      "where the files are made; below /run, $XDG_RUNTIME_DIR/trousseau-init or /run/trousseau-init if not given",
+  },
+  "manifest": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the manifest of kube-apiserver; /etc/kubernetes/manifests/kube-apiserver.yaml if not given",
+  },
+  "encryption-file": {
+    type: "string",
+    long: "encryption-config",
+    value: "FILE",
+    files: true,
+    summary: "the EncryptionConfiguration on this node; /etc/kubernetes/enc/config.yaml if not given",
+  },
+  "automatic-reload": {
+    type: "boolean",
+    summary: "have kube-apiserver read a changed EncryptionConfiguration without a restart",
+  },
+  "encrypts": {
+    type: "string",
+    value: "STATE",
+    choices: ["yes", "reloading", "no"],
+    summary: "wait until it has a KMS plugin, has one and reads changed files, or has none",
   },
   "scope": {
     type: "string",
