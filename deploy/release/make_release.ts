@@ -34,8 +34,14 @@ export interface ReleaseSteps {
   readonly key: SigningKey | undefined;
 }
 
-/** Files that decide about the content of a release, beside its source. */
-const locks = ["deno.keyring.lock", "deno.clectl.lock", "deno.dev.lock"] as const;
+/** Files of the source that pin the packages and the tools of a release. */
+const locks = [
+  "deno.keyring.lock",
+  "deno.clectl.lock",
+  "deno.dev.lock",
+  "deploy/compile/denort.json",
+  "deploy/packages/requirements.txt",
+] as const;
 
 /**
  * Makes the release in a new folder, and puts that in the place of `dist` when it is whole.
@@ -70,7 +76,7 @@ async function fillRelease(
     ...source,
     dist,
     version,
-    binaries: binaries.map((one) => asReleaseBinary(one, dist)),
+    binaries: binaries.map(asReleaseBinary),
   };
   const made = new Set(binaries.map(({ file }) => file));
   for (const part of steps.parts) {
@@ -98,11 +104,11 @@ async function fillRelease(
   return sums;
 }
 
-function asReleaseBinary({ file, artefact, architecture, runtime }: BomBinary, dist: string) {
+function asReleaseBinary({ file, artefact, architecture, runtime }: BomBinary) {
   if (artefact !== "trousseau" && artefact !== "clectl") {
     throw new Error(`Cannot release ${artefact}: no part knows it.`);
   }
-  return { artefact, architecture, path: join(dist, file), standIn: runtime.standIn } as const;
+  return { artefact, architecture, path: file, standIn: runtime.standIn } as const;
 }
 
 function runtimesOf(binaries: readonly BomBinary[]): Sum[] {

@@ -4,13 +4,12 @@
  * @module
  */
 import { join } from "node:path";
-import { clectl } from "../../lib/cli/clectl/program.ts";
 import type { Program } from "../../lib/cli/command.ts";
 import { bashCompletions } from "../../lib/cli/shells/bash.ts";
 import { fishCompletions } from "../../lib/cli/shells/fish.ts";
 import { zshCompletions } from "../../lib/cli/shells/zsh.ts";
-import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
+import { packagedPrograms } from "../packages/program_manuals.ts";
 import type { ReleasePart } from "./part.ts";
 
 /** The script of each shell, by the end of its file. */
@@ -23,10 +22,8 @@ const shells = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletio
 export const completionScripts: ReleasePart = {
   name: "completions",
   async make({ dist }) {
-    // Their scripts do not depend on the terminal of a program.
-    const programs = [["trousseau", trousseau as Program], ["clectl", clectl as Program]] as const;
     const files: string[] = [];
-    for (const [name, program] of programs) {
+    for (const [name, program] of Object.entries(packagedPrograms)) {
       for (const [shell, script] of Object.entries(shells)) {
         await Deno.writeTextFile(join(dist, `${name}.${shell}`), script(program));
         files.push(`${name}.${shell}`);

@@ -45,6 +45,12 @@ Deno.test("deno task release gives the same bytes twice, and one forged byte is 
       await shell("minisign -Vm SHA256SUMS -p ../../test.pub", dist);
     });
 
+    await t.step("the packages have the programs", async () => {
+      const count = (glob: string, pattern: string) => shell(`dpkg-deb -c ${glob} | grep -cE '${pattern}'`, dist);
+      assert.equal(await count("trousseau_*_amd64.deb", "\\./usr/bin/trousseaud?( |$)"), "2\n");
+      assert.equal(await count("clectl_*_amd64.deb", "\\./usr/bin/clectl"), "1\n");
+    });
+
     await t.step("version --json has the commit of the release", async () => {
       const { stdout } = await run(launcher, ["version", "--json"], { env });
       const { commit, time, deno, target } = JSON.parse(stdout);

@@ -50,13 +50,15 @@ export interface ReleaseStageOptions {
   /** The commit inside the binaries. */
   readonly commit?: string;
   readonly modified?: boolean;
+  /** One file in a folder, if not given. */
+  readonly parts?: readonly ReleasePart[];
 }
 
 /** Makes a release in `dist`. */
 export async function stageRelease(dist: string, options: ReleaseStageOptions): Promise<void> {
   const source = { root: repository, commit: releasedCommit, sourceDate: releasedAt };
   const binaries = (folder: string) => writeBinaries(folder, options);
-  const steps = { key: options.key, parts: [oneNestedFile], binaries };
+  const steps = { key: options.key, parts: options.parts ?? [oneNestedFile], binaries };
   await makeRelease(dist, source, steps, AbortSignal.timeout(60_000));
 }
 

@@ -297,11 +297,7 @@ export const commands = [
     options: ["public-key", "commit", "stand-in", "json", "log-level"],
     examples: [
       { line: "trousseau verify-release dist --public-key release.pub", does: "after the download" },
-      {
-        line:
-          "trousseau verify-release dist --public-key release.pub --commit 0123456789abcdef0123456789abcdef01234567",
-        does: "where the commit is known from the repository",
-      },
+      { line: "trousseau verify-release dist --public-key release.pub --json", does: "the same for a script" },
     ],
     run: async (call) => (await import("./verify_release.ts")).verifyReleaseCommand(call),
   },
