@@ -55,6 +55,7 @@ const units = [
 const unitExamples = [
   "restart-steps.conf",
   "kms-plugin.conf",
+  "kube-apiserver.conf",
   "web-render.service",
   "web-reload.service",
   "web-reload.path",
