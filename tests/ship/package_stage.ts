@@ -6,10 +6,12 @@
  */
 import { dirname, join } from "node:path";
 import { trousseau } from "../../deploy/compile/artefacts.ts";
+import { provideBase } from "../../deploy/compile/base.ts";
 import { compile } from "../../deploy/compile/compile.ts";
 import { repository, stage } from "../../deploy/compile/stage.ts";
+import { ownArchitecture } from "../../deploy/compile/targets.ts";
 import { packages } from "../../deploy/packages/packages.ts";
-import { copyCheckout, findRuntime } from "../compile/support.ts";
+import { copyCheckout, findRuntime, type Runtime } from "../compile/support.ts";
 
 /** Where the machine has the folder that {@linkcode PackageStage.binds} names. */
 const standInFolder = "/opt/stand-in";
@@ -30,8 +32,8 @@ export class PackageStage implements AsyncDisposable {
     try {
       // The plugin's user reads the staged modules.
       await Deno.chmod(made.folder, 0o755);
-      const real = (await findRuntime()).real;
-      for (const version of versions) await makeVersion(made.folder, version, real);
+      const runtime = await findRuntime();
+      for (const version of versions) await makeVersion(made.folder, version, runtime);
       return made;
     } catch (error) {
       await made[Symbol.asyncDispose]();
@@ -66,7 +68,7 @@ export class PackageStage implements AsyncDisposable {
   }
 }
 
-async function makeVersion(folder: string, version: string, real: boolean): Promise<void> {
+async function makeVersion(folder: string, version: string, { real, env }: Runtime): Promise<void> {
   const root = join(folder, `source-${version}`);
   await copyCheckout(root);
   const file = join(root, "lib/base/version.ts");
@@ -75,8 +77,11 @@ async function makeVersion(folder: string, version: string, real: boolean): Prom
   if (changed === text && !text.includes(JSON.stringify(version))) throw new Error(`${file} names no version.`);
   await Deno.writeTextFile(file, changed);
   const path = `trousseau-${version}`;
-  if (real) await compile(join(folder, path), { root });
-  else {
+  if (real) {
+    const architecture = ownArchitecture();
+    const base = await provideBase({ architecture, folder, root, standIn: true, given: env["DENORT_BIN"] });
+    await compile(join(folder, path), { root, architecture, base });
+  } else {
     await stage(join(folder, version), { root });
     await Deno.writeTextFile(join(folder, path), standIn(version), { mode: 0o755 });
   }
