@@ -55,6 +55,7 @@ const units = [
 const unitExamples = [
   "restart-steps.conf",
   "kms-plugin.conf",
+  "kube-apiserver.conf",
   "web-render.service",
   "web-reload.service",
   "web-reload.path",
@@ -119,6 +120,7 @@ const serverFiles: readonly PackageFile[] = [
     mode: 0o600,
     kind: "config",
   },
+  { to: "/usr/lib/trousseau/apiserver.sh", from: { file: "deploy/kubernetes/apiserver.sh" }, mode: 0o755 },
   { to: `${share}/prometheus/rules.yaml`, from: { file: "deploy/prometheus/rules.yaml" } },
   { to: `${share}/grafana/trousseau.json`, from: { file: "deploy/grafana/trousseau.json" } },
   ...copied(`${share}/policies`, "deploy/policies", policies),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
 import { writePackage } from "./nfpm.ts";
 import { debianVersion, layOut, maintainer } from "./package_contents.ts";
@@ -88,7 +88,7 @@ async function makePackage(
     const edition = { version, sourceDate };
     const manuals = await manualsOf(name, edition);
     const files = packageFiles(name, format, manuals.keys());
-    const sources = { root, binary: join(dist, binary.path), manuals, program: packagedPrograms[name], edition };
+    const sources = { root, binary: resolve(dist, binary.path), manuals, program: packagedPrograms[name], edition };
     const settings = {
       ...common,
       name,

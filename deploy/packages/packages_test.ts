@@ -52,6 +52,7 @@ Deno.test("packageFiles() leaves out no unit, policy, example, alert or rotation
   );
   const expected = [
     ...all.filter((path) => !path.endsWith(".ts")),
+    "deploy/kubernetes/apiserver.sh",
     "deploy/prometheus/rules.yaml",
     "deploy/grafana/trousseau.json",
   ];

@@ -18,6 +18,7 @@ export const navigation = [
     pages: [
       "README.md",
       "docs/install.md",
+      "docs/packages.md",
       "docs/configuration.md",
       "docs/commands.md",
       "deploy/README.md",

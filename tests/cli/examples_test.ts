@@ -47,6 +47,7 @@ const files = {
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
   "kube-apiserver.yaml": kubeadmManifest(),
+  "copy.yaml": kubeadmManifest(),
   "values.yaml": "form: systemd\nnodes: 1\n",
   "rewrite.conf":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +

@@ -38,8 +38,7 @@ export const nodeCommands = [
     options: ["manifest", "encryption-file", "automatic-reload"],
     examples: [
       {
-        line:
-          "trousseau apiserver enable --manifest kube-apiserver.yaml --encryption-config /etc/kubernetes/enc/first.yaml",
+        line: "trousseau apiserver enable --manifest copy.yaml --encryption-config /etc/kubernetes/enc/first.yaml",
         does: "look at the edit of a copy",
       },
     ],
