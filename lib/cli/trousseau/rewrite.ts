@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { toKmsError } from "../../base/errors.ts";
 import type { ClusterAccess } from "../../cluster/apiserver/access.ts";
 import { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
@@ -48,7 +48,7 @@ export async function rewrite(call: TrousseauCall): Promise<ExitStatus> {
   const elsewhere = otherServers(call, access);
   using client = await ApiServerClient.open(access, action);
   const targets = await rewriteTargets(call, client);
-  const patient = rewriteCall({ client, clock: systemClock, signal: terminal.signal });
+  const patient = rewriteCall({ client, clock: terminal.clock, signal: terminal.signal });
   if (options["dry-run"]) return await dryRun(call, patient, targets);
   if (targets.api === "v1beta1") return await rewriteAll(call, patient, { targets, limits, census: undefined });
   const keyId = await announcedKeyId(call);
@@ -83,7 +83,7 @@ async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: Rewri
     keyId,
     rate,
     file,
-    onProgress: shower(progress, total),
+    onProgress: shower(progress, total, patient.clock),
   });
   const { isResumed } = run;
   await run.run(collections);
@@ -128,12 +128,16 @@ async function openAll(
   return { clients, [Symbol.dispose]: () => clients.forEach((client) => client[Symbol.dispose]()) };
 }
 
-function shower(progress: Progress, total: number): (run: RewriteProgress, collection: Collection) => void {
-  const startedAt = systemClock.now();
+function shower(
+  progress: Progress,
+  total: number,
+  clock: Clock,
+): (run: RewriteProgress, collection: Collection) => void {
+  const startedAt = clock.now();
   let begun: number | undefined;
   return (run, collection) => {
     const { finished } = run;
     begun ??= Math.max(0, finished - 1);
-    progress.update(progressText({ finished, begun, total, elapsed: systemClock.now() - startedAt }, collection));
+    progress.update(progressText({ finished, begun, total, elapsed: clock.now() - startedAt }, collection));
   };
 }

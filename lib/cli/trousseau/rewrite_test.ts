@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { ApiServerDouble, type DoubleFault, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { fastClock } from "../../../tests/support/fast_clock.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { run } from "../run.ts";
@@ -39,7 +40,8 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     };
     await Deno.writeTextFile(`${folder}/config`, JSON.stringify(kubeconfig), { mode: 0o600 });
     const ran = async (...words: readonly string[]) => {
-      const terminal = fakeTerminal();
+      // Between two looks at the API servers are four seconds.
+      const terminal = fakeTerminal({ clock: fastClock(100) });
       const given = ["rewrite", "--kubeconfig", `${folder}/config`, "--state", `${folder}/state`, ...words];
       const status = await run(given, trousseau, terminal);
       return { status, out: terminal.out(), err: terminal.err() };
