@@ -143,6 +143,23 @@ Deno.test("awaitReady() waits for a server that is behind, and looks twice at on
   });
 });
 
+Deno.test("awaitReady() looks once where no server has had another key ID since its start", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  one.leases = ["apiserver-one", "apiserver-two"];
+  two.leases = ["apiserver-two"];
+  await withCensus([one, two], async (options) => {
+    const cases = [[[], [], 1], [["t1-old"], [], 2], [[], ["t1-old"], 2]] as const;
+    for (const [ofOne, ofTwo, expected] of cases) {
+      one.pastKeyIds = ofOne;
+      two.pastKeyIds = ofTwo;
+      let looks = 0;
+      const census = await awaitReady(options, 0, { waitMs: 60_000, everyMs: 5_000 }, () => void looks++);
+      deepEqual([isComplete(census, 0), looks], [true, expected]);
+    }
+  });
+});
+
 Deno.test("awaitReady() does not wait for a server that none of the addresses reaches", async () => {
   await using one = await ApiServerDouble.open();
   one.leases = ["apiserver-one", "apiserver-two"];
