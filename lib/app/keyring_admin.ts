@@ -26,13 +26,20 @@ const maxProblem = 16 * 1024;
  *
  * @param path of the admin socket.
  * @returns `undefined` if no server runs there.
- * @throws {KmsError} `unreachable` if the server answers anything else.
+ * @throws {KeyringError} `backup_unopenable`. @throws {KmsError} `unreachable` if the server answers anything else.
  */
-export async function adminBackup(path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const answer = await ask(path, { method: "GET", target: "/api/v1/backup" }, signal);
+export async function adminBackup(
+  path: string,
+  { keyFileKeptElsewhere, signal }: { readonly keyFileKeptElsewhere: boolean; readonly signal: AbortSignal },
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const target = `/api/v1/backup${keyFileKeptElsewhere ? "?keyFile=kept-elsewhere" : ""}`;
+  const answer = await ask(path, { method: "GET", target }, signal);
   if (answer === undefined) return undefined;
   if (answer.statusCode === 200) return chunksOf(answer);
-  throw failure((await problemIn(answer)).detail);
+  const problem = await problemIn(answer);
+  throw problemCodeOf(problem.type) === "backup_unopenable"
+    ? problemError({ ...problem, detail: `${problem.detail}.` })
+    : failure(problem.detail);
 }
 
 /**

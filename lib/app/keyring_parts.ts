@@ -86,6 +86,8 @@ export interface OpenKeyringOptions {
   readonly store: SealedRecordStore;
   readonly logins: OpenLogins;
   readonly upkeep: RunUpkeep;
+  /** The file with every key of the store. */
+  readonly onlyKeyFile: string | undefined;
   readonly notify: Notify;
   /** Called when a backup was read to its end. */
   readonly onBackup: () => Promise<void>;
@@ -157,8 +159,10 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
     enrolments,
     tokens,
     policies,
+    authorities: (signal) => config.tls.files === undefined ? authority.trusted(signal) : Promise.resolve(undefined),
     audit,
     auditKey: { publicKey, serverId },
+    onlyKeyFile: options.onlyKeyFile,
     async *backup(signal) {
       yield* backupOf(store.engine, clock, signal);
       await onBackup();

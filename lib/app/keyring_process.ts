@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
 import { abandoned, backoff } from "../base/deadline.ts";
 import { toKmsError } from "../base/errors.ts";
 import type { Reloads } from "../base/reloads.ts";
-import { utf8Text } from "../base/bytes.ts";
-import { readRegularFile } from "../base/durable_file.ts";
 import { version } from "../base/version.ts";
+import { WakeSignal } from "../base/wake_signal.ts";
 import type { Config } from "../config/config.ts";
 import type { KekGroup } from "../kek/kek_group.ts";
 import { lastBackup, noteBackup } from "../services/keyring/backup/backup_times.ts";
@@ -30,8 +28,6 @@ import {
   tlsHealth,
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
-import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
-import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
 import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
 import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
@@ -39,6 +35,7 @@ import type { SealedRecordStore } from "../services/keyring/records/record_store
 import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
+import { KeyringPort } from "./keyring_port.ts";
 import { onlyKeyFile } from "./keyring_store.ts";
 import { servedUpkeep } from "./keyring_upkeep.ts";
 
@@ -68,16 +65,15 @@ export class KeyringProcess implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #upkeep: KeyUpkeep;
   readonly #contact: StoreContact;
+  readonly #port: KeyringPort;
   #running: Promise<void> = Promise.resolve();
   #open: OpenKeyring | undefined;
   #comparing: Promise<void> = Promise.resolve();
   #comparedAt = systemClock.now();
   #failure = new KeyringError("kms_unavailable", "The store is being opened; try again in a moment.");
-  #tls: TlsListener | undefined;
-  #tlsFailure: string | undefined;
-  #certificateEnds: number | undefined;
   #lastBackup: number | undefined;
   #draining = false;
+  readonly #tidySoon = new WakeSignal();
   readonly #subscription: Disposable;
 
   constructor(parts: KeyringProcessParts) {
@@ -97,6 +93,7 @@ export class KeyringProcess implements AsyncDisposable {
         if (error !== undefined) parts.notify({ type: "lifecycle", action: "warning", message: error.message });
       },
     });
+    this.#port = new KeyringPort({ config: parts.config.keyring, answer: this.answer, notify: parts.notify });
   }
 
   /** Begins to open the store. It does not wait. */
@@ -114,13 +111,14 @@ export class KeyringProcess implements AsyncDisposable {
     const { store, group } = this.#parts;
     const keys = this.#upkeep.health();
     const [kms, isOpen] = [group.status(), this.#open !== undefined];
+    const { certificateEnds } = this.#port;
     return [
       storeHealth(isOpen ? this.#contact.health() : this.#failure),
       ...kmsHealth(kms),
       ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
-      ...tlsHealth(isOpen && this.#needsTls(), this.#tlsFailure),
-      ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
+      ...tlsHealth(isOpen && this.#port.isMissing, this.#port.failure),
+      ...(certificateEnds === undefined ? [] : [certificateHealth(certificateEnds, systemClock.wall())]),
       clockHealth(store.newestRevision - systemClock.wall()),
       ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
       ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
@@ -130,13 +128,13 @@ export class KeyringProcess implements AsyncDisposable {
 
   /** The reason why the TLS port does not answer; `""` if there is none. */
   complaint(): string {
-    return this.#tls?.complaint() ?? "";
+    return this.#port.complaint();
   }
 
   /** Refuses new requests, and waits at most `ms` milliseconds for those in progress over TLS. */
   async drain(ms: number): Promise<void> {
     this.#draining = true;
-    await this.#tls?.close(ms);
+    await this.#port.close(ms);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,7 +142,7 @@ export class KeyringProcess implements AsyncDisposable {
     this.#closing.abort(abandoned);
     await this.#running;
     await this.#comparing;
-    await this.#tls?.close(0);
+    await this.#port.close(0);
     await this.#upkeep[Symbol.asyncDispose]();
     await this.#contact[Symbol.asyncDispose]();
     this.#subscription[Symbol.dispose]();
@@ -201,7 +199,7 @@ export class KeyringProcess implements AsyncDisposable {
     while (!signal.aborted) {
       await this.#tidy(signal);
       if (this.#isCheckpointDue()) this.#comparing = this.#compare();
-      await systemClock.sleep(this.#needsTls() ? times.most : times.upkeep, signal);
+      await this.#tidySoon.wait(systemClock, this.#port.isMissing ? times.most : times.upkeep, signal);
     }
   }
 
@@ -224,7 +222,8 @@ export class KeyringProcess implements AsyncDisposable {
         config: config.keyring,
         store,
         logins,
-        upkeep: servedUpkeep({ store, config }),
+        upkeep: servedUpkeep({ store, config }, () => this.#tidySoon.wake()),
+        onlyKeyFile: onlyKeyFile(config),
         notify,
         onBackup,
         signal,
@@ -232,6 +231,8 @@ export class KeyringProcess implements AsyncDisposable {
       });
       this.#comparing = this.#compare(this.#open.atStart);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
+      const warning = this.#backupWarning();
+      if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
       return true;
     } catch (thrown) {
       if (parent.aborted) return true;
@@ -251,15 +252,11 @@ export class KeyringProcess implements AsyncDisposable {
     if (isNew) this.#parts.notify({ type: "lifecycle", action: "warning", message: failure.message });
   }
 
-  #needsTls(): boolean {
-    return this.#tls === undefined && this.#parts.config.keyring.listen !== undefined;
-  }
-
   /** Renews the certificate, opens the TLS port if it is not open, and removes rows that have expired. */
   async #tidy(signal: AbortSignal): Promise<void> {
     const { store } = this.#parts;
     try {
-      await this.#serveTls(signal).catch((thrown) => this.#noteTls(thrown));
+      if (this.#open !== undefined) await this.#port.keepUp(this.#open.authority, signal);
       await this.#open?.parts.secrets.resume(signal);
       await this.#open?.keepAuditEnd(signal);
       await sweepIdentities({ store, clock: systemClock }, signal);
@@ -269,61 +266,10 @@ export class KeyringProcess implements AsyncDisposable {
     }
   }
 
-  /** The rest of the upkeep does not depend on the port. */
-  #noteTls(thrown: unknown): void {
-    const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
-    if (message !== this.#tlsFailure && !this.#closing.signal.aborted) this.#warn(thrown);
-    this.#tlsFailure = message;
-  }
-
-  async #serveTls(signal: AbortSignal): Promise<void> {
-    const { config: { keyring: { listen } }, notify } = this.#parts;
-    if (listen === undefined || this.#open === undefined) return;
-    const { pair, notAfter } = await this.#keyPair(this.#open, signal);
-    this.#certificateEnds = notAfter;
-    if (this.#tls !== undefined) return this.#tls.renew(pair);
-    this.#tls = await openTlsListener({
-      ...pair,
-      host: listen.hostname,
-      port: listen.port,
-      answer: this.answer,
-      clock: systemClock,
-      onWatch: (message) => notify({ type: "lifecycle", action: "warning", message }),
-    });
-    const message = `The API over TLS is on https://${this.#tls.address}; its authority has the fingerprint ${
-      authorityFingerprint(pair.chain)
-    }.`;
-    notify({ type: "lifecycle", action: "serving", message });
-  }
-
-  async #keyPair(
-    { authority }: OpenKeyring,
-    signal: AbortSignal,
-  ): Promise<{ readonly pair: ServerKeyPair; readonly notAfter: number | undefined }> {
-    const { tls, state } = this.#parts.config.keyring;
-    if (tls.files !== undefined) {
-      const [key, chain] = await Promise.all([tls.files.keyFile, tls.files.certificateFile].map(textOf));
-      return { pair: { key: key ?? "", chain: chain ?? "" }, notAfter: undefined };
-    }
-    const names = [...new Set([...tls.names, "localhost", "127.0.0.1"])];
-    const { key, chain, notAfter } = await new ServerCertificateFile(join(state, "tls.pem"), names, {
-      authority,
-      clock: systemClock,
-    }).current(signal);
-    return { pair: { key, chain }, notAfter };
-  }
-
   /** Why a backup would not help: every key of the keyring lies on this machine. */
   #backupWarning(): string | undefined {
     const file = onlyKeyFile(this.#parts.config);
     if (file === undefined) return undefined;
     return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
   }
-}
-
-/** Bytes of a PEM file: a chain of some certificates. */
-const maxPem = 256 * 1024;
-
-async function textOf(path: string): Promise<string> {
-  return utf8Text(await readRegularFile(path, maxPem)) ?? "";
 }

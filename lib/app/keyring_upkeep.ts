@@ -1,13 +1,16 @@
 /**
- * The work on a whole store that `trousseau keyring rewrap`, `reseal`, `reindex` and `verify` ask for.
+ * The work on a whole store that `trousseau keyring rewrap`, `reseal`, `reindex`, `verify` and `ca rotate` ask for.
  *
  * @module
  */
 import { KeyringError } from "../api/keyring/problems.ts";
 import type { UpkeepJob, UpkeepReport, UpkeepRequest } from "../api/keyring/upkeep_schemas.ts";
+import { systemClock } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
 import { storedAuditKey } from "../services/keyring/audit/audit_key.ts";
 import type { RunUpkeep } from "../services/keyring/http/parts.ts";
+import { CertificateAuthority, certificatesIn } from "../services/keyring/identity/certificate_authority.ts";
+import { authorityFingerprint } from "../services/keyring/identity/server_certificate.ts";
 import { checkpointFindings } from "../services/keyring/records/checkpoints.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import { reseal } from "../services/keyring/records/reseal.ts";
@@ -49,6 +52,12 @@ const works: { readonly [Job in UpkeepJob]: UpkeepWork<Job> } = {
     };
   },
   verify: verifyKeyring,
+  async "rotate-authority"({ store }, { signal }) {
+    await store.ready(signal);
+    const bundle = await new CertificateAuthority({ store, clock: systemClock }).rotate(signal);
+    const [newest = "", ...others] = certificatesIn(bundle);
+    return { authorities: 1 + others.length, bundle, fingerprint: authorityFingerprint(newest) };
+  },
 };
 
 /**
@@ -64,8 +73,12 @@ export function workOnStore<Job extends UpkeepJob>(
   return works[job](opened, call);
 }
 
-/** The work as a running server does it: one at a time, and with the providers that the caller expects. */
-export function servedUpkeep(opened: UpkeepStore): RunUpkeep {
+/**
+ * The work as a running server does it: one at a time, and with the providers that the caller expects.
+ *
+ * @param onRotated called when there is a new certificate authority.
+ */
+export function servedUpkeep(opened: UpkeepStore, onRotated: () => void): RunUpkeep {
   let running: UpkeepJob | undefined;
   return async (request, call) => {
     requireProviders(request, opened.config);
@@ -74,7 +87,9 @@ export function servedUpkeep(opened: UpkeepStore): RunUpkeep {
     }
     running = request.job;
     try {
-      return await workOnStore(request.job, opened, call);
+      const report = await workOnStore(request.job, opened, call);
+      if (request.job === "rotate-authority") onRotated();
+      return report;
     } finally {
       running = undefined;
     }

@@ -13,6 +13,7 @@ const exitOfKind = {
   refused: "refused",
   unavailable: "unavailable",
   internal: "internal",
+  configuration: "config",
 } as const satisfies Record<(typeof problems)[keyof typeof problems]["kind"], ExitName>;
 
 /** The code, the sentence and the exit status of a {@linkcode KeyringError}; `undefined` for any other error. */

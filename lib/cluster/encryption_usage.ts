@@ -81,7 +81,7 @@ export class EncryptionUsage {
     return new Set(rows.map(({ resource }) => resource));
   }
 
-  /** All rows by resource, then by the number of objects. */
+  /** All rows by resource, then by the number of objects, then by label: in no way by the order of reading. */
   rows(): readonly UsageRow[] {
     return [...this.#rows.values()]
       .map(({ resource, label, objects, olderRevisions, oldestRevision, names }): UsageRow => ({
@@ -92,6 +92,15 @@ export class EncryptionUsage {
         oldestRevision,
         names: names.toSorted(),
       }))
-      .sort((a, b) => a.resource === b.resource ? b.objects - a.objects : a.resource < b.resource ? -1 : 1);
+      .sort(byPlace);
   }
+}
+
+function byPlace(a: UsageRow, b: UsageRow): number {
+  if (a.resource !== b.resource) return a.resource < b.resource ? -1 : 1;
+  return b.objects - a.objects || (labelText(a) < labelText(b) ? -1 : 1);
+}
+
+function labelText({ state, provider, keyId, format, wraps }: StoredLabel): string {
+  return JSON.stringify([state, provider, keyId, format, wraps.map(({ name, version }) => [name, version])]);
 }

@@ -38,7 +38,7 @@ const maxPageBytes = 160 << 20;
  * Counts every value below the prefix, in pages, at the revision of the first page.
  *
  * @throws {KmsError} `unreachable`, `permission_denied`, `unauthenticated`, and so on, as etcd answers. A compaction of
- *   the revision in the middle of the scan is an error too.
+ *   the revision in the middle of the scan is an error too, and so is a page of another cluster (`config`).
  */
 export async function scanEtcd(
   client: EtcdClient,
@@ -49,12 +49,15 @@ export async function scanEtcd(
   const end = endOf(utf8(keys.prefix));
   const [began, labels] = [clock.now(), new LabelReader()];
   let [key, revision, read, otherKeys] = [utf8(keys.prefix), 0, 0, 0];
+  let cluster: string | undefined;
   for (;;) {
     const at = revision === 0 ? {} : { revision };
     const page = await readEtcd(client, { key, end, limit: pageLength, ...at }, call).catch((thrown) => {
       throw thrown instanceof EtcdError && thrown.reason === compacted ? compactedMeanwhile(revision, thrown) : thrown;
     });
     if (revision === 0) revision = page.revision;
+    cluster ??= page.cluster;
+    if (page.cluster !== cluster) throw twoClusters();
     for (const row of page.rows) {
       const stored = keys.read(Buffer.from(row.key).toString("latin1"));
       if (stored === undefined) otherKeys++;
@@ -75,6 +78,14 @@ function compactedMeanwhile(revision: number, cause: EtcdError): KmsError {
     `Cannot read the objects in etcd: revision ${revision} was compacted in the middle; try again with ` +
     "a higher --rate, or verify a snapshot.";
   return new KmsError("unreachable", sentence, { cause });
+}
+
+/** Revisions of two clusters have nothing in common, so that pages of both make no count. */
+function twoClusters(): KmsError {
+  return new KmsError(
+    "config",
+    "Cannot read the objects in etcd: the addresses of --etcd belong to two clusters; name the members of one.",
+  );
 }
 
 /** The first key after all keys with a prefix that ends with a slash. */

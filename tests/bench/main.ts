@@ -1,8 +1,8 @@
 /**
  * `deno task bench [PART…]`: compares speed and size of the plugin with a bare server, under the same V8 flags, in one run.
  *
- * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`, `snapshot`, `rewrite`; all but the last by
- * default, which takes minutes. `--peers` adds vault-kubernetes-kms; `--rounds N` takes each figure N times instead of 5;
+ * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`, `snapshot`, `drill`, `rewrite`; all but the
+ * last by default, which takes minutes. `--peers` adds vault-kubernetes-kms; `--rounds N` takes each figure N times instead of 5;
  * `--against REV` measures another commit beside this one and nothing else, in `--pairs N` pairs (7 by default);
  * `--strict` ends with status 1 if anything falls short of its target.
  *
@@ -17,6 +17,7 @@ import { measureAgainst, stageRevision } from "./against.ts";
 import type { Bench, DistantVault } from "./bench.ts";
 import { measureCalls } from "./calls.ts";
 import { prepareVault, stageBoth } from "./contestants.ts";
+import { measureDrill } from "./drill.ts";
 import { Driver } from "./driver.ts";
 import { measureLoad } from "./load.ts";
 import { measureMemory } from "./memory.ts";
@@ -38,6 +39,7 @@ const parts = {
   memory: measureMemory,
   load: measureLoad,
   snapshot: measureSnapshot,
+  drill: measureDrill,
   rewrite: measureRewrite,
 } as const satisfies Record<string, (bench: Bench) => Promise<Target[]>>;
 

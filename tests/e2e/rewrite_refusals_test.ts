@@ -6,6 +6,7 @@
  */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
+import { Authority } from "../support/certificates.ts";
 import { waitFor } from "../support/processes.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { flagsFor } from "./harness/encryption.ts";
@@ -168,6 +169,27 @@ Deno.test("rewrite needs each right of the policy file; what is forbidden or ref
     match(`${value?.stdout}${value?.stderr}`, expected?.says ?? /never/);
     await apply(cluster, ...policy);
   }
+});
+
+Deno.test("rewrite ends with 77 and changes nothing where its client certificate has expired", async () => {
+  await using node = await Node.make();
+  const authority = new Authority("Clients");
+  const flags = [`--client-ca-file=${await node.write("clients.pem", authority.certificate)}`];
+  await using cluster = await Cluster.start({ flags });
+  const { server, ca } = await serverOf(cluster);
+  const subject = { commonName: "admin", organisation: "system:masters" };
+  const results: Result[] = [];
+  for (const days of [1, -1]) {
+    const { certificate, key } = authority.issue({ ...subject, days, usages: ["client"] });
+    const user = { "client-certificate-data": btoa(certificate), "client-key-data": btoa(key) };
+    const kubeconfig = await writeKubeconfig(node, server, ca, user);
+    results.push(await node.command("rewrite", "--kubeconfig", kubeconfig, "--resources", "secrets", "--dry-run"));
+  }
+  const [valid, expired] = results;
+  equal(valid?.code, 0, valid?.stderr);
+  equal(expired?.code, 77, expired?.stderr);
+  match(expired?.stderr ?? "", /^trousseau: [^\n]+ does not accept [^\n]+\n$/);
+  equal(expired?.stdout, "");
 });
 
 /** Whether the account may list the Secrets of a namespace. */

@@ -6,7 +6,7 @@
  */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
-import { pause, waitFor } from "../support/processes.ts";
+import { waitFor } from "../support/processes.ts";
 import type { ApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { exposures } from "./harness/exposure.ts";
@@ -14,43 +14,11 @@ import { Load } from "./harness/load.ts";
 import { Node } from "./harness/plugin.ts";
 import { RecordingProxy } from "./harness/recording_proxy.ts";
 import { makeRewriter, makeSecrets, namespaces, nextKeyId, serverOf, writeKubeconfig } from "./harness/rewrite_site.ts";
+import { Updates } from "./harness/updates.ts";
 
 function config(node: Node) {
   const keyFile = join(node.folder, "local.keys");
   return { providers: [{ name: "local", kind: "local", keyFile, create: true }], probe: { interval: "1s" } };
-}
-
-/** Updates one Secret over and over until it is disposed of. */
-class Updates implements AsyncDisposable {
-  /** The last number that the API server has stored. */
-  stored = 0;
-  readonly #stop = new AbortController();
-  readonly #work: Promise<unknown>;
-
-  constructor(server: ApiServer, path: string) {
-    this.#work = this.#run(server, path).catch((thrown) => thrown);
-  }
-
-  /** Ends the updates. @throws what ended them before */
-  async end(): Promise<void> {
-    this.#stop.abort();
-    const thrown = await this.#work;
-    if (thrown !== undefined) throw thrown;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#work;
-  }
-
-  async #run(server: ApiServer, path: string): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      const { status, body } = await server.request("PATCH", path, { stringData: { counter: `${this.stored + 1}` } });
-      equal(status, 200, body);
-      this.stored++;
-      await pause(20);
-    }
-  }
 }
 
 /** The fields of all Secrets, by path. */
@@ -145,9 +113,10 @@ Deno.test("rewrite is killed twice beside other writers, and everything ends und
   const verified = await node.command(...verify);
   equal(verified.code, 0, verified.stdout + verified.stderr);
 
-  ok(proxy.recorded.length > values.size);
-  ok(exposures(proxy.recorded, "plain-1").length > 0, "the proxy records names");
-  for (const value of ["canary", ...values.values()].slice(0, 50)) deepEqual(exposures(proxy.recorded, value), []);
+  const { recorded } = proxy;
+  ok(recorded.length > values.size);
+  ok(exposures(recorded, "plain-1").length > 0, "the proxy records names");
+  for (const value of ["canary", ...values.values()].slice(0, 50)) deepEqual(exposures(recorded, value), []);
 
   const again = await node.command(...args, "--json");
   equal(again.code, 0, again.stderr);

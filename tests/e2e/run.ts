@@ -2,18 +2,20 @@
  * Runs the end-to-end tests: builds missing servers, stages the plugin, runs the tests, and names skipped tests
  * at the end. With `CI=true` a skipped test is a failure.
  *
- * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
+ * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long [FILE…]` for outages, 10,000 Secrets
+ * and two API servers.
  *
  * `TROUSSEAU_BIN` and `CLECTL_BIN` name binaries to test instead of the staged bundles; `tests/e2e/harness/vault.ts`
  * says how to name a Vault or an OpenBao of your own. `TROUSSEAU_KILLS` is the number of kills of a keyring, 10 if it is
- * not set.
+ * not set. `TROUSSEAU_PROOF_SECRETS` is the number of Secrets under five generations of keys, 10,000 if it is not set.
  *
  * @module
  */
 import { join, resolve } from "node:path";
 import { clectl } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
-import { fromPath, serverNames, serverProgram } from "./servers.ts";
+import { fromPath } from "../support/program_recipes.ts";
+import { serverNames, serverProgram } from "./servers.ts";
 
 const folder = import.meta.dirname ?? ".";
 

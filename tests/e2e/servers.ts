@@ -6,32 +6,8 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
-import { createHash } from "node:crypto";
-import { run } from "../support/processes.ts";
-
-/** A server that is built here. */
-interface GoRecipe {
-  /** A folder under `servers/` with a Go module. */
-  readonly module: string;
-  /** The package in it or in a module that it requires; the module's own root if left out. */
-  readonly package?: string;
-  /** Go's build tags. */
-  readonly tags?: string;
-  readonly ldflags: string;
-}
-
-/** A server that is installed here. */
-interface PythonRecipe {
-  /** The name of its virtual environment. */
-  readonly packages: string;
-  /** Where its `requirements.txt` is, in which every file has its hash; `packages` under `servers/` if left out. */
-  readonly at?: string;
-  /** The name of its program. */
-  readonly program: string;
-}
-
-type Recipe = GoRecipe | PythonRecipe;
+import { join } from "node:path";
+import { programOf, type Recipe } from "../support/program_recipes.ts";
 
 const kubernetes = "k8s.io/component-base/version";
 
@@ -76,98 +52,7 @@ export const serverNames = Object.keys(recipes) as readonly ServerName[];
  * @param progress is told before it begins.
  */
 export async function serverProgram(name: ServerName, progress: (line: string) => void = () => {}): Promise<string> {
-  // A Python program on PATH can belong to a version manager and have any version, or none.
-  const found = "module" in recipes[name] ? await fromPath(name) : undefined;
-  if (found !== undefined) return found;
-  const cache = cacheFolder();
-  await Deno.mkdir(cache, { recursive: true });
-  using lock = await Deno.open(join(cache, `${name}.lock`), { create: true, write: true });
-  // Two test runs at once build it once.
-  await lock.lock(true);
-  const recipe = recipes[name];
-  const hash = await recipeHash(recipe);
-  return "module" in recipe
-    ? await built(name, recipe, join(cache, name), hash, progress)
-    : await installed(name, recipe, cache, hash, progress);
-}
-
-type Progress = (line: string) => void;
-
-async function built(name: string, recipe: GoRecipe, program: string, hash: string, progress: Progress) {
-  if (await isFile(program) && await builtFrom(program) === hash) return program;
-  progress(`Building ${name}; this happens once and takes up to ten minutes on two cores.`);
-  await build(recipe, program);
-  await Deno.writeTextFile(`${program}.recipe`, hash);
-  return program;
-}
-
-/** A virtual environment holds its own path: each recipe has one of its own, made in its place. */
-async function installed(name: string, recipe: PythonRecipe, cache: string, hash: string, progress: Progress) {
-  const folder = join(cache, `${recipe.packages}-${hash.slice(0, 16)}`);
-  const program = join(folder, "bin", recipe.program);
-  if (await isFile(program) && await builtFrom(program) === hash) return program;
-  progress(`Installing ${name}; this happens once and takes a minute.`);
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
-  const requirements = join(folderOf(recipe), "requirements.txt");
-  await must("python3", ["-m", "venv", folder], name);
-  const pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements];
-  await must(join(folder, "bin", "python3"), pip, name);
-  await Deno.writeTextFile(`${program}.recipe`, hash);
-  return program;
-}
-
-async function must(command: string, args: readonly string[], name: string): Promise<void> {
-  const { code, stdout, stderr } = await run(command, args);
-  if (code !== 0) {
-    throw new Error(`Cannot install ${name}: ${command} ended with ${code}.\n${(stdout + stderr).slice(-4000)}`);
-  }
-}
-
-/** The program of that name on PATH. */
-export async function fromPath(name: string): Promise<string | undefined> {
-  const candidates = (Deno.env.get("PATH") ?? "").split(":").filter(Boolean).map((folder) => join(folder, name));
-  for (const candidate of candidates) if (await isFile(candidate)) return candidate;
-  return undefined;
-}
-
-function cacheFolder(): string {
-  const base = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/tmp", ".cache");
-  return join(base, "trousseau", "bin");
-}
-
-function folderOf(recipe: Recipe): string {
-  const folder = "module" in recipe ? recipe.module : recipe.at ?? recipe.packages;
-  return join(import.meta.dirname ?? ".", "servers", folder);
-}
-
-/** After a change of its recipe a server is made again. */
-async function recipeHash(recipe: Recipe): Promise<string> {
-  const folder = folderOf(recipe);
-  // For Python only the packages are installed; the program that uses them is run in place.
-  const files = "module" in recipe
-    ? (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort()
-    : ["requirements.txt"];
-  const hash = createHash("sha256").update(JSON.stringify(recipe));
-  for (const file of files) hash.update(JSON.stringify(file)).update(await Deno.readFile(join(folder, file)));
-  return hash.digest("hex");
-}
-
-async function builtFrom(program: string): Promise<string | undefined> {
-  return await Deno.readTextFile(`${program}.recipe`).catch(() => undefined);
-}
-
-async function build(recipe: GoRecipe, program: string): Promise<void> {
-  const fresh = join(dirname(program), `.${recipe.module}.new`);
-  const tags = recipe.tags === undefined ? [] : ["-tags", recipe.tags];
-  const args = ["build", "-buildvcs=false", "-trimpath", ...tags, "-ldflags", recipe.ldflags, "-o", fresh];
-  const { code, stderr } = await run("go", [...args, recipe.package ?? "."], { cwd: folderOf(recipe) });
-  if (code !== 0) throw new Error(`Cannot build ${recipe.module}: go ended with ${code}.\n${stderr.slice(-4000)}`);
-  // A server that runs from the old file goes on with it.
-  await Deno.rename(fresh, program);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isFile, () => false);
+  return await programOf(name, recipes[name], join(import.meta.dirname ?? ".", "servers"), progress);
 }
 
 if (import.meta.main) {

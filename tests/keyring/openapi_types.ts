@@ -573,7 +573,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A backup of the store; it is sealed.
+         * A backup of the store; it is sealed. Refused where no key outside the server would open it.
          * @description Verb of the policy: admin.
          */
         get: operations["backup"];
@@ -595,7 +595,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.
+         * Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of progress a second.
          * @description Verb of the policy: admin.
          */
         post: operations["runUpkeep"];
@@ -609,7 +609,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A problem document. Codes: path_invalid, request_invalid, unauthenticated, forbidden, not_found, method_not_allowed, exists, claimed, conflict, deleted, destroyed, expired, version_mismatch, too_large, media_type, idempotency_mismatch, rate_limited, integrity, internal, kms_unavailable, store_unavailable, issuer_unavailable, audit_unavailable, clock_behind, draining. */
+        /** @description A problem document. Codes: path_invalid, request_invalid, unauthenticated, forbidden, not_found, method_not_allowed, exists, claimed, conflict, backup_unopenable, deleted, destroyed, expired, version_mismatch, too_large, media_type, idempotency_mismatch, rate_limited, integrity, internal, kms_unavailable, store_unavailable, issuer_unavailable, audit_unavailable, clock_behind, draining. */
         Problem: {
             /** @description urn:trousseau:problem: and the code. */
             type: string;
@@ -983,8 +983,8 @@ export interface components {
         CertificateAnswer: {
             /** @description PEM. */
             certificate: string;
-            /** @description Certificates of the authority, PEM. */
-            ca: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
             /**
              * Format: date-time
              * @description RFC 3339, UTC.
@@ -1061,6 +1061,8 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             renewableUntil?: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
         };
         LoginRequest: {
             /** @enum {string} */
@@ -1101,6 +1103,8 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             renewableUntil?: string;
+            /** @description PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's. */
+            ca?: string;
         };
         TokenAnswer: {
             token: string;
@@ -1189,13 +1193,13 @@ export interface components {
              * @description The work.
              * @enum {string}
              */
-            job: "rewrap" | "reseal" | "reindex" | "verify";
+            job: "rewrap" | "reseal" | "reindex" | "verify" | "rotate-authority";
             /** @description Names of the providers that the server must have, else it refuses: for rewrap. */
             providers?: string[];
         };
     };
     responses: {
-        /** @description A problem (RFC 9457). path_invalid: 400, request_invalid: 400, unauthenticated: 401, forbidden: 403, not_found: 404, method_not_allowed: 405, exists: 409, claimed: 409, conflict: 409, deleted: 410, destroyed: 410, expired: 410, version_mismatch: 412, too_large: 413, media_type: 415, idempotency_mismatch: 422, rate_limited: 429, integrity: 500, internal: 500, kms_unavailable: 503, store_unavailable: 503, issuer_unavailable: 503, audit_unavailable: 503, clock_behind: 503, draining: 503. */
+        /** @description A problem (RFC 9457). path_invalid: 400, request_invalid: 400, unauthenticated: 401, forbidden: 403, not_found: 404, method_not_allowed: 405, exists: 409, claimed: 409, conflict: 409, backup_unopenable: 409, deleted: 410, destroyed: 410, expired: 410, version_mismatch: 412, too_large: 413, media_type: 415, idempotency_mismatch: 422, rate_limited: 429, integrity: 500, internal: 500, kms_unavailable: 503, store_unavailable: 503, issuer_unavailable: 503, audit_unavailable: 503, clock_behind: 503, draining: 503. */
         Problem: {
             headers: {
                 [name: string]: unknown;
@@ -2064,14 +2068,16 @@ export interface operations {
     };
     backup: {
         parameters: {
-            query?: never;
+            query?: {
+                keyFile?: "kept-elsewhere";
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A backup of the store; it is sealed. */
+            /** @description A backup of the store; it is sealed. Refused where no key outside the server would open it. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2096,7 +2102,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second. */
+            /** @description Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of progress a second. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -15,6 +15,8 @@ export interface Pair {
 /** The subject of a certificate, and its validity. */
 export interface Subject {
   readonly commonName: string;
+  /** The organisation, which is a group for kube-apiserver. */
+  readonly organisation?: string;
   /** DNS names and IPv4 addresses. */
   readonly names?: readonly string[];
   /** Days until it expires; negative for an expired certificate. */
@@ -66,7 +68,13 @@ export class Authority {
       /^[\d.]+$/.test(one) ? tagged(0x87, Buffer.from(one.split(".").map(Number))) : tagged(0x82, Buffer.from(one))
     );
     const extensions = names.length === 0 ? [usage] : [usage, extension([2, 5, 29, 17], false, sequence(...names))];
-    return this.#certify(name(subject.commonName), publicKey, subject.days ?? 30, extensions, subject.from);
+    return this.#certify(
+      name(subject.commonName, subject.organisation),
+      publicKey,
+      subject.days ?? 30,
+      extensions,
+      subject.from,
+    );
   }
 
   #certify(
@@ -126,8 +134,10 @@ function oid([first = 0, second = 0, ...rest]: readonly number[]): Buffer {
   return tagged(0x06, Buffer.of(first * 40 + second, ...bytes));
 }
 
-function name(commonName: string): Buffer {
-  return sequence(tagged(0x31, sequence(oid([2, 5, 4, 3]), tagged(0x0c, Buffer.from(commonName)))));
+function name(commonName: string, organisation?: string): Buffer {
+  const part = (type: number, text: string) =>
+    tagged(0x31, sequence(oid([2, 5, 4, type]), tagged(0x0c, Buffer.from(text))));
+  return sequence(...(organisation === undefined ? [] : [part(10, organisation)]), part(3, commonName));
 }
 
 function time(days: number): Buffer {

@@ -6,7 +6,7 @@
 import { equal } from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { systemClock } from "../../lib/base/clock.ts";
-import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
+import { openTlsListener, type TlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
 import { type ClectlTerminalOptions, type Ran, runClectl } from "./clectl_terminal.ts";
 import { TestKeyring, type TestKeyringOptions } from "./keyring_api.ts";
@@ -22,14 +22,16 @@ export class ClectlStage implements AsyncDisposable {
   readonly fingerprint: string;
   /** Certificate of the server and its authority, PEM. */
   readonly chain: string;
-  readonly #listeners: readonly AsyncDisposable[];
+  readonly #unix: AsyncDisposable;
+  readonly #tls: TlsListener;
 
-  private constructor(keyring: TestKeyring, folder: string, port: number, chain: string, listeners: AsyncDisposable[]) {
+  private constructor(keyring: TestKeyring, folder: string, chain: string, unix: AsyncDisposable, tls: TlsListener) {
     this.keyring = keyring;
     this.folder = folder;
-    this.url = `https://localhost:${port}`;
+    this.url = `https://localhost:${tls.port}`;
     this.chain = chain;
-    this.#listeners = listeners;
+    this.#unix = unix;
+    this.#tls = tls;
     const [, last = ""] = /(-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----)\s*$/.exec(chain) ?? [];
     const key = new X509Certificate(last).publicKey.export({ type: "spki", format: "der" });
     this.fingerprint = createHash("sha256").update(key).digest("hex");
@@ -51,7 +53,14 @@ export class ClectlStage implements AsyncDisposable {
       notify: () => {},
     });
     const tls = await openTlsListener({ host: "127.0.0.1", port: 0, key, chain, answer, clock: systemClock });
-    return new ClectlStage(keyring, folder, tls.port, chain, [unix, tls]);
+    return new ClectlStage(keyring, folder, chain, unix, tls);
+  }
+
+  /** Has the server show a new certificate, as it does every 60 days. @returns its chain, PEM. */
+  async renewCertificate(): Promise<string> {
+    const pair = await this.keyring.authority.serverCertificate(["localhost"], never);
+    this.#tls.renew(pair);
+    return pair.chain;
   }
 
   /** Runs a command at the admin socket. */
@@ -72,7 +81,7 @@ export class ClectlStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const listener of this.#listeners) await listener[Symbol.asyncDispose]();
+    for (const listener of [this.#unix, this.#tls]) await listener[Symbol.asyncDispose]();
     await this.keyring[Symbol.asyncDispose]();
     await Deno.remove(this.folder, { recursive: true });
   }

@@ -27,6 +27,8 @@ export interface EtcdGate extends AsyncDisposable {
   isDown: boolean;
   /** While it is set, nothing of a watch passes. */
   isSilent: boolean;
+  /** Called before each read is sent on. @param nth its number, from 1. */
+  onRead: (nth: number) => void | Promise<void>;
   /** Number of transactions that were sent on. */
   readonly executed: number;
   /** Sends held requests on. @returns the bodies of their answers. */
@@ -38,7 +40,14 @@ export async function openGate(etcd: EtcdCluster): Promise<EtcdGate> {
   const [cert, key] = await Promise.all(["pem", "key"].map((end) => Deno.readTextFile(`${etcd.folder}/client.${end}`)));
   const client = Deno.createHttpClient({ caCerts: [etcd.authority.certificate], cert: `${cert}`, key: `${key}` });
   const held: (() => Promise<string>)[] = [];
-  const state = { faults: [] as GateFault[], isDown: false, isSilent: false, executed: 0 };
+  const state = {
+    faults: [] as GateFault[],
+    isDown: false,
+    isSilent: false,
+    executed: 0,
+    onRead: (_nth: number): void | Promise<void> => {},
+  };
+  let reads = 0;
   const isTransaction = (path: string, body: string) => path === "/v3/kv/txn" && body.includes('"mod_revision"');
   const send = async (path: string, body: string, signal: AbortSignal) => {
     if (isTransaction(path, body)) state.executed++;
@@ -54,6 +63,7 @@ export async function openGate(etcd: EtcdCluster): Promise<EtcdGate> {
   };
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {}, onError: lost }, async (request) => {
     const [{ pathname }, body] = [new URL(request.url), await request.text()];
+    if (pathname === "/v3/kv/range") await state.onRead(++reads);
     if (state.isDown) return lost();
     const fault = isTransaction(pathname, body) ? state.faults.shift() : undefined;
     if (fault !== undefined) return await withFault(fault, pathname, body);

@@ -75,6 +75,10 @@ export class TestKeyring implements AsyncDisposable {
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   generators = new ValueGenerators();
+  /** The file with every key of the store. */
+  onlyKeyFile: string | undefined;
+  /** Whether the certificate of the server is the operator's. */
+  ownCertificate = false;
   /** The work on the whole store. */
   upkeep: RunUpkeep = () => Promise.resolve({ rows: 0 });
   readonly #audit: AuditChain;
@@ -96,6 +100,7 @@ export class TestKeyring implements AsyncDisposable {
     this.tokens = new Tokens({ store, clock, policies, failedAnswers, verify });
     const { enrolments, tokens } = this;
     const authenticator = new Authenticator({ store, clock, policies, failedAnswers });
+    const onlyKeyFile = () => this.onlyKeyFile;
     this.parts = {
       clock,
       store,
@@ -105,6 +110,7 @@ export class TestKeyring implements AsyncDisposable {
       enrolments,
       tokens,
       policies,
+      authorities: (signal) => this.ownCertificate ? Promise.resolve(undefined) : authority.trusted(signal),
       audit: {
         record: (entry, signal) =>
           this.auditFailure === undefined ? audit.record(entry, signal) : Promise.reject(this.auditFailure),
@@ -121,6 +127,9 @@ export class TestKeyring implements AsyncDisposable {
       auditKey: {
         serverId: "s1",
         publicKey: auditKeys.publicKey.export({ type: "spki", format: "pem" }).toString(),
+      },
+      get onlyKeyFile() {
+        return onlyKeyFile();
       },
       async *backup() {
         yield await Promise.resolve(utf8("backup"));

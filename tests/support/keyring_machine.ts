@@ -19,11 +19,14 @@ const soon = { timeoutMs: 60_000 };
 export class KeyringMachine {
   readonly folder: string;
   readonly port = freePort();
-  readonly #safe: unknown;
+  readonly #safe: readonly unknown[];
 
-  constructor(folder: string, publicKey: Uint8Array) {
+  /** @param publicKey of the recovery key; none if left out. */
+  constructor(folder: string, publicKey?: Uint8Array) {
     this.folder = folder;
-    this.#safe = { name: "safe", kind: "recovery", recipients: [publicKeyText(publicKey)] };
+    this.#safe = publicKey === undefined
+      ? []
+      : [{ name: "safe", kind: "recovery", recipients: [publicKeyText(publicKey)] }];
   }
 
   get storeFolder(): string {
@@ -39,7 +42,7 @@ export class KeyringMachine {
   }
 
   /**
-   * Configures a local key and the recovery key.
+   * Configures a local key and the recovery key, if there is one.
    *
    * @param store the fields of the store, and others of the section; an embedded store in the folder if left out.
    */
@@ -55,7 +58,7 @@ export class KeyringMachine {
         adminSocket: `${folder}/admin.sock`,
         metrics: `127.0.0.1:${this.port}`,
       },
-      providers: [{ name, kind: "local", keyFile: `${folder}/${name}.keys`, create: true }, this.#safe],
+      providers: [{ name, kind: "local", keyFile: `${folder}/${name}.keys`, create: true }, ...this.#safe],
     };
     await Deno.writeTextFile(`${folder}/trousseau.yaml`, JSON.stringify(config));
   }
@@ -69,9 +72,9 @@ export class KeyringMachine {
   }
 
   /** Writes a backup into a file. */
-  backup(file: string) {
+  backup(file: string, ...more: string[]) {
     const script = 'to="$1"; shift; exec "$@" > "$to"';
-    return run("sh", ["-c", script, "sh", file, Deno.execPath(), ...this.#words("backup")]);
+    return run("sh", ["-c", script, "sh", file, Deno.execPath(), ...this.#words("backup", ...more)]);
   }
 
   async clectl(line: string, stdin?: string) {

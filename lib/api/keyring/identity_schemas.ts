@@ -65,18 +65,36 @@ export const enrolmentAnswer = z.object({
   expiresAt: shownTime,
 });
 
+/** Certificates of the authorities by which clients know the server. */
+const serverAuthorities = z.optional(
+  z.string().check(
+    z.describe(
+      "PEM of the authorities of the server, to be trusted from now on; left out where they are the operator's.",
+    ),
+  ),
+);
+
 /** A new client certificate. */
 export const certificateAnswer = z.object({
   certificate: z.string().check(z.describe("PEM.")),
-  ca: z.string().check(z.describe("Certificates of the authority, PEM.")),
+  ca: serverAuthorities,
   notAfter: shownTime,
 });
 
 /** A token of a login. */
-export const loginAnswer = z.object({ token: z.string(), expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
+export const loginAnswer = z.object({
+  token: z.string(),
+  expiresAt: shownTime,
+  renewableUntil: z.optional(shownTime),
+  ca: serverAuthorities,
+});
 
 /** The token of the request after it was renewed. */
-export const renewedAnswer = z.object({ expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
+export const renewedAnswer = z.object({
+  expiresAt: shownTime,
+  renewableUntil: z.optional(shownTime),
+  ca: serverAuthorities,
+});
 
 /** A new token. */
 export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: shownTime });

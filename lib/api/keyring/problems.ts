@@ -12,7 +12,7 @@ interface ProblemRow {
   /** The `title` of the problem document: a phrase that does not depend on the request. */
   readonly title: string;
   /** The kind of failure for a client: it determines the exit status of `clectl`. */
-  readonly kind: "condition" | "input" | "refused" | "unavailable" | "internal";
+  readonly kind: "condition" | "input" | "refused" | "unavailable" | "internal" | "configuration";
 }
 
 /** All codes of {@linkcode KeyringError}. */
@@ -26,6 +26,7 @@ export const problems = {
   exists: { status: 409, title: "exists already", kind: "condition" },
   claimed: { status: 409, title: "claimed by an import", kind: "condition" },
   conflict: { status: 409, title: "changed at the same time", kind: "condition" },
+  backup_unopenable: { status: 409, title: "no key outside the server opens the backup", kind: "configuration" },
   deleted: { status: 410, title: "deleted", kind: "condition" },
   destroyed: { status: 410, title: "destroyed", kind: "condition" },
   expired: { status: 410, title: "expired", kind: "condition" },

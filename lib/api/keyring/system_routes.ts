@@ -45,7 +45,8 @@ export const systemRoutes = {
     verb: "admin",
     on: "server",
     action: "backup.create",
-    summary: "A backup of the store; it is sealed.",
+    summary: "A backup of the store; it is sealed. Refused where no key outside the server would open it.",
+    query: system.backupQuery,
     answer: "octets",
     status: 200,
   },
@@ -56,7 +57,8 @@ export const systemRoutes = {
     on: "server",
     action: "upkeep.run",
     summary:
-      "Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.",
+      "Rewraps, reseals, reindexes or verifies the store, or makes a new authority; over the admin socket alone, with a line of " +
+      "progress a second.",
     body: upkeepRequest,
     answer: "lines",
     status: 200,

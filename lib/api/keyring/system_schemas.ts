@@ -8,6 +8,17 @@ import { shownTime } from "./common_schemas.ts";
 
 const healthState = z.enum(["ok", "degraded", "failed"]);
 
+/** Query of `GET backup`. */
+export const backupQuery = z.strictObject({
+  keyFile: z.optional(
+    z.enum(["kept-elsewhere"], "must be kept-elsewhere").check(
+      z.describe(
+        "Accepts that every key of the store lies in one file of the server: a copy of it is in another place.",
+      ),
+    ),
+  ),
+});
+
 /** The state of the server and of each of its parts. */
 export const healthAnswer = z.object({
   state: healthState.check(z.describe("The worst state of all parts.")),

@@ -21,6 +21,8 @@ export const upkeepReports = {
     problems: z.readonly(z.array(z.string())),
     problemCount: z.int(),
   }),
+  /** The number of authorities that are trusted, their certificates in PEM, the newest first, and the new one's fingerprint. */
+  "rotate-authority": z.object({ authorities: z.int(), bundle: z.string(), fingerprint: z.string() }),
 } as const satisfies Readonly<Record<string, z.ZodMiniType>>;
 
 /** A kind of work. */
@@ -29,9 +31,11 @@ export type UpkeepJob = keyof typeof upkeepReports;
 /** The report of a kind of work. */
 export type UpkeepReport<Job extends UpkeepJob = UpkeepJob> = z.infer<(typeof upkeepReports)[Job]>;
 
+const jobs = Object.keys(upkeepReports) as [UpkeepJob, ...UpkeepJob[]];
+
 /** The request. */
 export const upkeepRequest = z.strictObject({
-  job: z.enum(["rewrap", "reseal", "reindex", "verify"]).check(z.describe("The work.")),
+  job: z.enum(jobs).check(z.describe("The work.")),
   providers: z.optional(
     z.array(z.string()).check(
       z.maxLength(8),

@@ -36,7 +36,8 @@ export const clectlExits = {
   },
   config: {
     ...exitCodes.config,
-    meaning: "the address, the context or a file of clectl's own is wrong",
-    cure: "mend what the sentence names: clectl context list",
+    meaning:
+      "the address, the context or a file of clectl's own is wrong, or the server's configuration forbids the work",
+    cure: "mend what the sentence names: clectl context list; the server's providers for a backup",
   },
 } as const satisfies Readonly<Partial<Record<ExitName, ExitRow>>>;

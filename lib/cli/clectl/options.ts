@@ -145,6 +145,10 @@ export const clectlOptions = {
   "to": { type: "string", value: "FILE", files: true, summary: "write this file, in one step and with mode 0600" },
   "watch": { type: "boolean", short: "w", summary: "write the file again when a secret in it changes" },
   "wait": { type: "string", value: "DURATION", summary: "try until the server is well, at most this long" },
+  "key-file-kept-elsewhere": {
+    type: "boolean",
+    summary: "back up although every key lies in a file of the server: a copy of that file is kept in another place",
+  },
   "strict": { type: "boolean", summary: "a degraded part ends with 1" },
   "importFormat": {
     type: "string",

@@ -21,13 +21,17 @@ export const commands = [
       "this user can write there, as root can, else in $XDG_RUNTIME_DIR/trousseau/state, which is gone after a logout; " +
       "the socket is $XDG_RUNTIME_DIR/trousseau/kms.sock, else /run/trousseau/kms.sock.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "takeover", "recovery-key", "log-level"],
+    options: ["config", "takeover", "in-cluster", "recovery-key", "log-level"],
     examples: [
       { line: "trousseau serve", does: "try it with a local key" },
       { line: "trousseau serve --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
       {
         line: "trousseau serve --config /etc/trousseau/trousseau.yaml --takeover",
         does: "take over from an older process without losing a call",
+      },
+      {
+        line: "trousseau serve --config /etc/trousseau/trousseau.yaml --in-cluster other-cluster",
+        does: "serve beside the API server of another cluster, in a pod of this one",
       },
     ],
     reloads: true,

@@ -1,6 +1,8 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { plainSnapshot, sealedSnapshot } from "../../../tests/support/snapshot_file.ts";
+import { plainSnapshot, sealedSnapshot, sealedSnapshotBy } from "../../../tests/support/snapshot_file.ts";
 import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
+import { VaultDouble } from "../../../tests/support/vault_double.ts";
+import { openVault, tokenAuth } from "../../../tests/support/vault_settings.ts";
 
 /** Runs the drill on a snapshot, as a document. */
 async function drilled(config: TemporaryConfig, snapshot: Uint8Array, ...more: string[]) {
@@ -16,6 +18,31 @@ Deno.test("drill() opens an object under a KMS by its provider", async () => {
   deepEqual([status, err], [0, ""]);
   deepEqual([document.encrypted, document.opened, document.closed], [1, 1, 0]);
   deepEqual(document.providers, [{ name: "local", objects: 1, error: null }]);
+});
+
+Deno.test("drill() asks each KMS once for a data key, whatever the number of its seeds and objects", async () => {
+  await using one = new VaultDouble();
+  await using two = new VaultDouble();
+  const doubles = { one, two };
+  await using stack = new AsyncDisposableStack();
+  const wrapping = await Promise.all(
+    Object.entries(doubles).map(async ([name, { address }]) => {
+      return stack.use((await openVault(address, { name, auth: tokenAuth("root") })).provider);
+    }),
+  );
+  await using config = await TemporaryConfig.make({});
+  await Deno.writeTextFile(`${config.folder}/token`, "root", { mode: 0o600 });
+  const auth = { method: "token", token: { file: `${config.folder}/token` } };
+  const entry = (name: string, address: string) => ({ name, kind: "vault-transit", address, key: "kubernetes", auth });
+  await config.write({ providers: Object.entries(doubles).map(([name, { address }]) => entry(name, address)) });
+  const snapshot = await sealedSnapshotBy(wrapping, { dataKeys: 3, seedsOfKey: 4, objectsOfSeed: 5 });
+  for (const double of [one, two]) double.requests.length = 0;
+  const { status, err, document } = await drilled(config, snapshot);
+  deepEqual([status, err, document.seeds], [0, "", 12]);
+  deepEqual(document.providers, ["one", "two"].map((name) => ({ name, objects: 60, error: null })));
+  for (const double of [one, two]) {
+    deepEqual(double.asked("transit/").map(({ path }) => path), new Array(3).fill("transit/decrypt/kubernetes"));
+  }
 });
 
 Deno.test("drill() ends with 1 if a provider is gone, or its key is another one", async () => {

@@ -6,7 +6,6 @@
 import { resolve } from "node:path";
 import { hex } from "../../base/bytes.ts";
 import { rfc3339, systemClock } from "../../base/clock.ts";
-import { KmsError } from "../../base/errors.ts";
 import { adminBackup } from "../../app/keyring_admin.ts";
 import { openConfiguredEngine } from "../../app/keyring_engine.ts";
 import { restoreKeyring } from "../../app/keyring_restore.ts";
@@ -14,6 +13,7 @@ import { keyringOwnConfig, onlyKeyFile } from "../../app/keyring_store.ts";
 import { ResourceStack } from "../../base/resource_stack.ts";
 import { backupOf } from "../../services/keyring/backup/backup.ts";
 import { type BackupSummary, verifyBackup } from "../../services/keyring/backup/backup_format.ts";
+import { requireOpenableBackup } from "../../services/keyring/backup/openable.ts";
 import { UsageError } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { startProgress } from "../progress.ts";
@@ -27,26 +27,20 @@ import type { TrousseauCall } from "./terminal.ts";
  * Writes a backup to standard output: from the running server, or from the store itself if there is none. Each byte is
  * read back as it is written.
  *
- * @throws {KmsError} `config` if every key lies on this machine: such a backup opens nothing once the disk is lost.
+ * @throws {KeyringError} `backup_unopenable` if every key lies on this machine: such a backup opens nothing once the disk is lost.
  * @throws {UsageError} if standard output is a terminal.
  */
 export async function keyringBackup(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
   const { options, terminal: { stderr, signal } } = call;
   const config = keyringOwnConfig(await configured(call));
-  const keyFile = onlyKeyFile(config);
-  if (keyFile !== undefined && !options["key-file-kept-elsewhere"]) {
-    throw new KmsError(
-      "config",
-      `Cannot back up: every key lies in ${keyFile} on this machine, and the disk that dies takes it along; make a ` +
-        "recovery key (trousseau recovery new), or copy that file to another place and say --key-file-kept-elsewhere.",
-    );
-  }
+  const keyFileKeptElsewhere = options["key-file-kept-elsewhere"] ?? false;
+  requireOpenableBackup(onlyKeyFile(config), keyFileKeptElsewhere);
   if (output.isTerminal) {
     throw new UsageError("A backup is binary and goes to standard output: redirect it into a file.", "keyring backup");
   }
   using progress = startProgress(call.terminal, "Writing the backup");
   await using opened = new ResourceStack();
-  const served = await adminBackup(config.keyring.adminSocket.path, signal);
+  const served = await adminBackup(config.keyring.adminSocket.path, { keyFileKeptElsewhere, signal });
   const chunks = served ?? backupOf(
     await openConfiguredEngine(config.keyring.store, opened, {
       create: false,

@@ -7,7 +7,6 @@ import type { TrousseauCommand } from "./terminal.ts";
 
 const file = { name: "FILE", optional: true, files: true, standsFor: "config" } as const;
 
-const stopped = "An embedded store has one process: stop its server first. On etcd the servers may run.";
 const served = "The server may run; with an embedded store, it does the work itself.";
 
 /** The rows, in the order of the help. */
@@ -114,7 +113,8 @@ export const keyringCommands = [
     name: "keyring ca rotate",
     summary: "make a new certificate authority",
     description:
-      `Certificates of people and of the server are signed by the new one from then on; the old one is trusted for 90 days. ${stopped}`,
+      `People's certificates are signed by the new one from then on, the server's within 60 days. The old one is trusted for 90 ` +
+      `days. ${served}`,
     positionals: [file],
     options: ["config", "json", "log-level"],
     examples: [

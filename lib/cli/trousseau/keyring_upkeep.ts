@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { systemClock } from "../../base/clock.ts";
-import { CertificateAuthority } from "../../services/keyring/identity/certificate_authority.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { json, line } from "../terminal.ts";
-import { withKeyringStore, withUpkeep } from "./keyring_store_command.ts";
+import { withUpkeep } from "./keyring_store_command.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /** Wraps the store keys anew by the providers as they are configured now. */
@@ -46,14 +44,12 @@ export async function keyringVerify(call: TrousseauCall): Promise<ExitStatus> {
 
 /** Makes a new certificate authority; the old one is trusted for 90 days more. */
 export async function keyringCaRotate(call: TrousseauCall): Promise<ExitStatus> {
-  const bundle = await withKeyringStore(call, "Making a certificate authority", async ({ store, signal }) => {
-    await store.ready(signal);
-    return await new CertificateAuthority({ store, clock: systemClock }).rotate(signal);
-  });
-  const authorities = bundle.split("-----BEGIN CERTIFICATE-----").length - 1;
-  return printed(call, { authorities, bundle }, [
-    `A new certificate authority signs from now on; ${authorities} are trusted. The one before it is trusted for 90 days:`,
-    "in that time each client that connects learns the new one with its next certificate.",
+  const report = await withUpkeep(call, "rotate-authority", "Making a certificate authority");
+  return printed(call, report, [
+    `A new certificate authority signs the certificates of people from now on; ${report.authorities} are trusted.`,
+    `Its fingerprint is ${report.fingerprint}. The server changes to it within 60 days, and the one before it is`,
+    "trusted for 90 days. clectl learns the new one with its next certificate or token; programs with a file of the",
+    "authorities need the new ca.pem of the state folder in that time.",
   ]);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
+import { apiServerPlaces } from "./in_cluster.ts";
 
 /** The table. */
 export const options = {
@@ -17,6 +18,14 @@ export const options = {
   "takeover": {
     type: "boolean",
     summary: "replace the Trousseau that serves the socket now, if it has the same keys",
+  },
+  "in-cluster": {
+    type: "string",
+    value: "PLACE",
+    choices: apiServerPlaces,
+    summary:
+      "in a pod that an API server starts: where the API server runs that reads the socket; this-node is refused, as it " +
+      "would wait for this pod, and this pod for it",
   },
   json: sharedOptions.json,
   format: sharedOptions.format,

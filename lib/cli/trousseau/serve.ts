@@ -15,6 +15,7 @@ import { line } from "../terminal.ts";
 import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { configuredToServe, subjectOf } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
+import { refuseStartCycle } from "./in_cluster.ts";
 import { runsFromSource, tasksForTheClone } from "./from_source.ts";
 import { probeKms } from "./kms_probe.ts";
 import { serviceOptions } from "./service_options.ts";
@@ -26,6 +27,7 @@ const selfTestMs = 10_000;
 export async function serve(call: TrousseauCall): Promise<ExitStatus> {
   const { terminal } = call;
   await withCleanStop(terminal.signal, async () => {
+    refuseStartCycle(call.options["in-cluster"]);
     const config = await configuredToServe(call, "serve");
     // Read before runService() revokes access to the environment.
     const volatile = isVolatile(config, terminal.environment);

@@ -61,7 +61,9 @@ async function refuses(answer: string | undefined, message: RegExp, code: string
   });
 }
 
-const good = http('{"header":{"revision":"7"},"kvs":[{"key":"AQ==","mod_revision":"6","value":"Ag=="}]}');
+const good = http(
+  '{"header":{"cluster_id":"14841639068965178418","revision":"7"},"kvs":[{"key":"AQ==","mod_revision":"6","value":"Ag=="}]}',
+);
 
 Deno.test("ask() names a server that refuses, hangs, breaks off, or answers what is not etcd's", async () => {
   using client = await open(`http://127.0.0.1:${freePort()}`);
@@ -120,6 +122,7 @@ Deno.test("ask() goes on with the next member after a failure, and stays there",
   using client = await open(hung.endpoint, works.endpoint);
   for (let count = 0; count < 3; count++) {
     assert.deepEqual(await readEtcd(client, { key }, call), {
+      cluster: "14841639068965178418",
       revision: 7,
       rows: [{ key, value: Uint8Array.of(2), modRevision: 6 }],
       more: false,

@@ -54,6 +54,12 @@ export function revisionIn(value: unknown, action: string): number {
   return revision;
 }
 
+/** The ID of the cluster in the header of an answer; `""` if it has none. */
+export function clusterIn(value: unknown): string {
+  const id = field(field(value, "header"), "cluster_id");
+  return typeof id === "string" && /^\d{1,20}$/.test(id) ? id : "";
+}
+
 /** @throws {KmsError} `provider_protocol`. */
 export function rowIn(value: unknown, action: string): EtcdRow {
   const modRevision = numberIn(value, "mod_revision", action);

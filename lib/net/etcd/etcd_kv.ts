@@ -6,7 +6,7 @@
 import { base64 } from "../../base/bytes.ts";
 import { field } from "../https/fields.ts";
 import { type EtcdCall, type EtcdClient, malformed } from "./etcd_client.ts";
-import { type EtcdRow, flagIn, listIn, revisionIn, rowIn } from "./etcd_fields.ts";
+import { clusterIn, type EtcdRow, flagIn, listIn, revisionIn, rowIn } from "./etcd_fields.ts";
 
 /** Keys to read. */
 export interface EtcdRange {
@@ -22,6 +22,8 @@ export interface EtcdRange {
 
 /** Rows in the order of their keys. */
 export interface EtcdRows {
+  /** The ID of the cluster as decimal digits; `""` if the answer has none. */
+  readonly cluster: string;
   /** The newest revision of the cluster. */
   readonly revision: number;
   readonly rows: readonly EtcdRow[];
@@ -60,6 +62,7 @@ export interface EtcdOutcome {
 export async function readEtcd(client: EtcdClient, range: EtcdRange, call: EtcdCall): Promise<EtcdRows> {
   const answer = await client.ask("/v3/kv/range", rangeRequest(range), call);
   return {
+    cluster: clusterIn(answer),
     revision: revisionIn(answer, call.action),
     rows: rowsIn(answer, call.action),
     more: flagIn(answer, "more", call.action),

@@ -63,7 +63,7 @@ const tlsAlerts = {
   InternalError: "failed in the TLS handshake (alert internal_error); look at its log",
   NoApplicationProtocol: "refuses HTTP/1.1 on this port (TLS alert no_application_protocol)",
   CertificateRequired: ofCertificate("it takes it for none"),
-  BadCertificate: ofCertificate("it finds it malformed or cannot verify it"),
+  BadCertificate: ofCertificate("it finds it malformed or expired, or cannot verify it"),
   UnsupportedCertificate: ofCertificate("its type or its use is not supported there"),
   CertificateRevoked: ofCertificate("it was revoked"),
   CertificateExpired: ofCertificate("it has expired or is not valid yet by the server's clock"),

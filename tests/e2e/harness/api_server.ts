@@ -19,6 +19,11 @@ export interface ApiServerOptions {
   readonly flags?: readonly string[];
   /** The condition to wait for: `/readyz` (by default), `/livez`, or any answer. */
   readonly until?: "ready" | "live" | "answering";
+  /**
+   * The name of its machine, in a UTS namespace of its own. kube-apiserver makes its identity of that name, so that two of
+   * them on one machine have one identity otherwise.
+   */
+  readonly hostname?: string;
 }
 
 /** An answer of the API. */
@@ -44,14 +49,17 @@ const callTimeoutMs = 35_000;
 
 /** Starts an API server and waits for it. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { etcd, folder, encryption, flags = [], until = "ready" } = options;
+  const { etcd, folder, encryption, flags = [], until = "ready", hostname } = options;
   const program = await serverProgram("kube-apiserver");
   const { token, port } = await prepare(folder);
   const at = performance.now();
   const process = new Process({
     name: "kube-apiserver",
-    command: program,
-    args: [...baseFlags(etcd, folder, port), ...await encryptionFlags(folder, encryption), ...flags],
+    ...onMachine(hostname, program, [
+      ...baseFlags(etcd, folder, port),
+      ...await encryptionFlags(folder, encryption),
+      ...flags,
+    ]),
   });
   const client = await waitFor("the API server's certificate", () => trusting(join(folder, "certs/apiserver.crt")), {
     timeoutMs: startTimeoutMs,
@@ -110,6 +118,24 @@ async function prepare(folder: string): Promise<{ token: string; port: number }>
   await Deno.writeTextFile(join(folder, "tokens.csv"), `${prepared.token},admin,1,system:masters\n`);
   await Deno.writeTextFile(file, JSON.stringify(prepared));
   return prepared;
+}
+
+/** The command line of a program on a machine with another name. */
+function onMachine(hostname: string | undefined, program: string, args: readonly string[]) {
+  if (hostname === undefined) return { command: program, args };
+  const namespaces = Deno.uid() === 0 ? ["--uts"] : ["--user", "--map-root-user", "--uts"];
+  const script = 'hostname "$0" && exec "$@"';
+  return { command: "unshare", args: [...namespaces, "/bin/sh", "-c", script, hostname, program, ...args] };
+}
+
+/** Makes the folder of a further API server of a cluster: the same accounts and keys, and a port of its own. */
+export async function prepareBeside(first: string, folder: string): Promise<void> {
+  const file = join(folder, "prepared.json");
+  if (await Deno.stat(file).then(() => true, () => false)) return;
+  await Deno.mkdir(folder, { recursive: true });
+  for (const name of ["sa.pub", "sa.key", "tokens.csv"]) await Deno.copyFile(join(first, name), join(folder, name));
+  const { token } = await prepare(first);
+  await Deno.writeTextFile(file, JSON.stringify({ token, port: freePort() }));
 }
 
 function baseFlags(etcd: Etcd, folder: string, port: number): string[] {

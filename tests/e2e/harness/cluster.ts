@@ -4,12 +4,12 @@
  * @module
  */
 import { join } from "node:path";
-import { type ApiServer, type ApiServerOptions, startApiServer } from "./api_server.ts";
+import { type ApiServer, type ApiServerOptions, prepareBeside, startApiServer } from "./api_server.ts";
 import { type Etcd, startEtcd } from "./etcd.ts";
 import { run } from "../../support/processes.ts";
 
 /** Options of a cluster. */
-export type ClusterOptions = Pick<ApiServerOptions, "encryption" | "flags" | "until">;
+export type ClusterOptions = Pick<ApiServerOptions, "encryption" | "flags" | "until" | "hostname">;
 
 /** The exit status and output of `kubectl`. */
 export interface KubectlResult {
@@ -52,6 +52,16 @@ export class Cluster implements AsyncDisposable {
   async startServer(options: ClusterOptions = {}): Promise<ApiServer> {
     this.#server = await startApiServer({ etcd: this.etcd, folder: join(this.#folder, "server"), ...options });
     return this.#server;
+  }
+
+  /**
+   * Starts a further API server on the same etcd, with the same accounts; again with the same port if it was started
+   * before. The caller disposes of it.
+   */
+  async startBeside(options: ClusterOptions & { readonly hostname: string }): Promise<ApiServer> {
+    const folder = join(this.#folder, options.hostname);
+    await prepareBeside(join(this.#folder, "server"), folder);
+    return await startApiServer({ etcd: this.etcd, folder, ...options });
   }
 
   /** Ends the API server. */

@@ -18,3 +18,11 @@ export function duration(ms: number): string {
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
+
+/** Prints lines with the seconds since it was made: the progress of a test that takes minutes. */
+export function progressLines(): (text: string) => void {
+  const start = performance.now();
+  return (text) => {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${seconds(performance.now() - start).padStart(8)}: ${text}\n`));
+  };
+}

@@ -34,7 +34,16 @@ export interface ForeignKms extends AsyncDisposable {
 const key = "kubernetes";
 
 /** A key in a real Vault. */
-export async function vaultKms(): Promise<ForeignKms> {
+export interface VaultKms extends ForeignKms {
+  /** The origin of the Vault. */
+  readonly address: string;
+  /** Allows the deletion of the key, and deletes it with all versions. */
+  deleteKey(): Promise<void>;
+  entry(node: Node): Promise<{ readonly name: string; readonly address: string }>;
+}
+
+/** Starts a Vault with a key. */
+export async function vaultKms(): Promise<VaultKms> {
   const vault = await startVault();
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });
   await vault.api("POST", `transit/keys/${key}`, {});
@@ -43,6 +52,7 @@ export async function vaultKms(): Promise<ForeignKms> {
   const args = ["-vault-address", vault.address, "-token", vault.token, "-transit-key", key];
   return {
     name: "vault",
+    address: vault.address,
     args,
     real: (socket) => {
       const own = ["-socket", `unix://${socket}`, "-auth-method", "token", "-health-port", `${freePort()}`];
@@ -50,6 +60,10 @@ export async function vaultKms(): Promise<ForeignKms> {
     },
     options: {},
     rotate: async () => void await vault.api("POST", `transit/keys/${key}/rotate`),
+    deleteKey: async () => {
+      await vault.api("POST", `transit/keys/${key}/config`, { deletion_allowed: true });
+      await vault.api("DELETE", `transit/keys/${key}`);
+    },
     entry: async (node) => {
       const { body } = await vault.api("POST", "auth/token/create", {
         policies: ["trousseau"],

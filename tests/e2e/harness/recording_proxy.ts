@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { request as httpsRequest } from "node:https";
 import { createServer, type Server } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -10,11 +11,16 @@ import type { Socket } from "node:net";
 import { Authority } from "../../support/certificates.ts";
 import type { Entry } from "./etcd.ts";
 
+/** The bytes of one request, or of one answer: its head, and the parts of its body. */
+interface Exchange {
+  readonly key: string;
+  readonly parts: Uint8Array[];
+}
+
 /** A recording proxy. */
 export class RecordingProxy implements AsyncDisposable {
   readonly authority = new Authority("Recording proxy");
-  /** Bodies and targets, each with its request line. */
-  readonly recorded: Entry[] = [];
+  readonly #exchanges: Exchange[] = [];
   readonly #server: Server;
   readonly #far: { readonly host: string; readonly port: string; readonly ca: string };
   readonly #sockets = new Set<Socket>();
@@ -44,6 +50,11 @@ export class RecordingProxy implements AsyncDisposable {
     return `https://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
   }
 
+  /** Requests and answers so far, each in one piece: the target or status, the headers, and the body. */
+  get recorded(): readonly Entry[] {
+    return this.#exchanges.map(({ key, parts }) => ({ key, value: Buffer.concat(parts) }));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
@@ -52,11 +63,10 @@ export class RecordingProxy implements AsyncDisposable {
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
     const { method = "", url = "", headers } = request;
-    const record = (value: Uint8Array) => void this.recorded.push({ key: `${method} ${url}`, value });
-    record(new TextEncoder().encode(url));
+    const record = this.#recorder(`${method} ${url}`, [url, ...request.rawHeaders]);
     const sent = httpsRequest({ ...this.#far, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 0, answer.headers);
-      answer.on("data", record);
+      answer.on("data", this.#recorder(`answer to ${method} ${url}`, [`${answer.statusCode}`, ...answer.rawHeaders]));
       answer.on("error", () => response.destroy());
       answer.pipe(response);
     });
@@ -64,5 +74,12 @@ export class RecordingProxy implements AsyncDisposable {
     response.on("close", () => sent.destroy());
     request.on("data", record);
     request.pipe(sent);
+  }
+
+  /** Records a message. @returns for the parts of its body. */
+  #recorder(key: string, head: readonly string[]): (part: Uint8Array) => void {
+    const parts: Uint8Array[] = [new TextEncoder().encode(`${head.join("\n")}\n`)];
+    this.#exchanges.push({ key, parts });
+    return (part) => void parts.push(part.slice());
   }
 }

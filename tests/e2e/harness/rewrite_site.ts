@@ -58,8 +58,8 @@ export async function makeRewriter(cluster: Cluster): Promise<string> {
   return await accountToken(cluster, account.namespace, account.name);
 }
 
-/** Writes a kubeconfig. @param ca PEM. */
-export async function writeKubeconfig(node: Node, server: string, ca: string, token: string): Promise<string> {
+/** Writes a kubeconfig. @param ca PEM. @param user a token, or the fields of a user. */
+export async function writeKubeconfig(node: Node, server: string, ca: string, user: string | object): Promise<string> {
   const cluster = { server, "certificate-authority-data": btoa(ca) };
   return await node.write(
     `kubeconfig-${new URL(server).port}`,
@@ -67,13 +67,15 @@ export async function writeKubeconfig(node: Node, server: string, ca: string, to
       "current-context": "r",
       contexts: [{ name: "r", context: { cluster: "r", user: "r" } }],
       clusters: [{ name: "r", cluster }],
-      users: [{ name: "r", user: { token } }],
+      users: [{ name: "r", user: typeof user === "string" ? { token: user } : user }],
     }),
   );
 }
 
 /** The address of a cluster's API server, and its CA. */
-export async function serverOf(cluster: Cluster): Promise<{ readonly server: string; readonly ca: string }> {
+export async function serverOf(
+  cluster: Pick<Cluster, "server">,
+): Promise<{ readonly server: string; readonly ca: string }> {
   const { clusters: [{ cluster: found }] } = JSON.parse(await Deno.readTextFile(cluster.server.kubeconfig));
   return { server: found.server, ca: await Deno.readTextFile(found["certificate-authority"]) };
 }

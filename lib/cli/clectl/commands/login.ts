@@ -51,7 +51,7 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   const answer = await client.json({ method: "POST", path: "enrol", body }, certificateOf);
   await contexts.removeCredentials(name);
   await contexts.writeIdentity(name, { certificate: answer.certificate, key });
-  await contexts.write({ name, address: address.text, ca: answer.ca });
+  await contexts.write({ name, address: address.text, ca: answer.ca ?? ca });
   await contexts.select(name);
   const document = { context: name, address: address.text, notAfter: answer.notAfter };
   await printSentence(call, document, `Logged in at ${address.text}. The context ${name} is current.`);

@@ -36,10 +36,10 @@ export async function loginMachine(call: ClectlCall): Promise<ExitStatus> {
   const { name, address, ca } = await loginTarget(call, contexts);
   const jwt = login.jwtFile === undefined ? await typedJwt(call) : await jwtInFile(login.jwtFile);
   using client = new KeyringClient({ address, ca }, terminal.signal, requestTimeout(call));
-  const token = await exchangedToken(client, login, jwt, terminal.clock.wall());
+  const { token, ca: authorities = ca } = await exchangedToken(client, login, jwt, terminal.clock.wall());
   await contexts.removeCredentials(name);
   await contexts.writeToken(name, token);
-  await contexts.write({ name, address: address.text, ca, login });
+  await contexts.write({ name, address: address.text, ca: authorities, login });
   await contexts.select(name);
   const document = { context: name, address: address.text, role: login.role, expiresAt: rfc3339(token.expiresAt) };
   await printSentence(call, document, `Logged in at ${address.text} as ${login.role}. The context ${name} is current.`);

@@ -4,7 +4,6 @@
  * @module
  */
 import { utf8Text } from "../../../base/bytes.ts";
-import { KmsError } from "../../../base/errors.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
@@ -12,12 +11,10 @@ import { line } from "../../terminal.ts";
 import * as answers from "../api/identity_answers.ts";
 import { casOf } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
-import type { KeyringClient } from "../connection/client.ts";
 import { printedDocument, printRows, printSentence } from "../output/print.ts";
 import { visible, writeText } from "../output/visible.ts";
 import { withClient } from "../session.ts";
 import { fileBytes } from "../values/value_bytes.ts";
-import { healthOf } from "./health.ts";
 
 const { ok } = exitCodes;
 
@@ -73,21 +70,11 @@ export async function auditHead(call: ClectlCall): Promise<ExitStatus> {
   });
 }
 
-/** Says what the server finds wrong with its backups, for instance that every key lies on its own disk. */
-async function warnOfBackup(client: KeyringClient, { terminal, program }: ClectlCall): Promise<void> {
-  // The backup is whole, whether this request succeeds or not.
-  const found = await client.json({ method: "GET", path: "health", failedStatus: 503 }, healthOf).catch(unlessKnown);
-  const reason = found?.parts.find(({ name, state }) => name === "backup" && state !== "ok")?.reason;
-  if (reason !== undefined) {
-    line(terminal.stderr, `${program.name}: Health of the backups on the server: ${visible(reason)}`);
-  }
-}
-
-function unlessKnown(thrown: unknown): undefined {
-  if (!(thrown instanceof KmsError || thrown instanceof KeyringError)) throw thrown;
-}
-
-/** `backup`: the sealed backup on standard output, or in the file of `--to`. */
+/**
+ * `backup`: the sealed backup on standard output, or in the file of `--to`.
+ *
+ * @throws {KeyringError} `backup_unopenable` where no key outside the server would open it; then nothing is written.
+ */
 export async function backup(call: ClectlCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const { to } = options;
@@ -95,10 +82,10 @@ export async function backup(call: ClectlCall): Promise<ExitStatus> {
     throw new UsageError("A backup is binary: use --to FILE, or send standard output elsewhere.", "backup");
   }
   return await withClient(call, async (client) => {
-    using answer = await client.open({ method: "GET", path: "backup" }, "application/octet-stream");
+    const query = options["key-file-kept-elsewhere"] ? { keyFile: "kept-elsewhere" } : {};
+    using answer = await client.open({ method: "GET", path: "backup", query }, "application/octet-stream");
     if (to !== undefined) await (await import("../output/stream_to_file.ts")).streamToFile(to, answer.chunks);
     else for await (const chunk of answer.chunks) terminal.writeBytes(chunk);
-    await warnOfBackup(client, call);
     return ok.status;
   });
 }

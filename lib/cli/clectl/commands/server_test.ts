@@ -143,10 +143,13 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "3" });
     response.end(sealed);
   };
-  const remarked: Responder = (request, response) => {
-    if (!request.url.endsWith("/health")) return whole(request, response);
-    const parts = [{ name: "store", state: "ok" }, { name: "backup", state: "degraded", reason: "Every key is here." }];
-    return answerJson(response, { state: "degraded", parts });
+  const refusing: Responder = (request, response) => {
+    if (request.url.endsWith("?keyFile=kept-elsewhere")) return whole(request, response);
+    return answerJson(
+      response,
+      { type: "urn:trousseau:problem:backup_unopenable", title: "t", status: 409, detail: "Cannot back up: one disk." },
+      409,
+    );
   };
   const cut: Responder = (_, response) => {
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "99" });
@@ -160,8 +163,10 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
   deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["b"]);
   const plain = await ran(["backup"], whole);
   deepEqual([plain.status, plain.err], [0, ""]);
-  const warned = await ran(["backup"], remarked);
-  deepEqual([warned.status, warned.err], [0, "clectl: Health of the backups on the server: Every key is here.\n"]);
+  const refused = await ran(["backup", "--to", `${folder}/d`], refusing);
+  deepEqual([refused.status, refused.err], [78, "clectl: Cannot back up: one disk.\n"]);
+  deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["b"]);
+  equal((await ran(["backup", "--key-file-kept-elsewhere"], refusing)).status, 0);
   const shown = await ran(["backup"], whole, { showsOutput: true, typed: [] });
   deepEqual([shown.status, shown.requests], [64, []]);
   await Deno.remove(folder, { recursive: true });

@@ -4,14 +4,20 @@
  * @module
  */
 import type { CertificateAnswer } from "../../../api/keyring/identity_schemas.ts";
-import { objectAt, textAt } from "../connection/shape.ts";
+import { objectAt, optional, textAt } from "../connection/shape.ts";
 
 /** @throws {KmsError} `provider_protocol` */
 export function certificateOf(value: unknown, place: string): CertificateAnswer {
   const one = objectAt(value, place);
   return {
     certificate: textAt(one["certificate"], "certificate"),
-    ca: textAt(one["ca"], "ca"),
     notAfter: textAt(one["notAfter"], "notAfter"),
+    ...authoritiesIn(one),
   };
+}
+
+/** The authorities of the server in an answer, if it has them. @throws {KmsError} `provider_protocol` */
+export function authoritiesIn(one: Readonly<Record<string, unknown>>): { readonly ca?: string } {
+  const ca = optional(textAt, one["ca"], "ca");
+  return ca === undefined ? {} : { ca };
 }

@@ -13,7 +13,7 @@ import { type Context, Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import { type LoginToken, machineLoginMethods } from "../contexts/login_token.ts";
 import type { ClectlCall } from "../options.ts";
-import { exchangedToken, jwtInFile, renewedToken } from "./machine_tokens.ts";
+import { exchangedToken, jwtInFile, renewedToken, type TokenGrant } from "./machine_tokens.ts";
 
 /** Milliseconds between two attempts while a command runs. */
 const retryMs = 30_000;
@@ -88,8 +88,11 @@ async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginT
   try {
     const next = await successor(owner, kept, left > 0);
     if (next === undefined) return kept;
-    await new Contexts(requiredFolders(call.terminal.environment)).writeToken(context.name, next);
-    return next;
+    const contexts = new Contexts(requiredFolders(call.terminal.environment));
+    await contexts.writeToken(context.name, next.token);
+    // While the server changes its authority, the answer has both, so that the context follows.
+    if (next.ca !== undefined && next.ca !== context.ca) await contexts.write({ ...context, ca: next.ca });
+    return next.token;
   } catch (thrown) {
     if (owner.signal.aborted || left <= 0 || !(thrown instanceof KmsError || thrown instanceof KeyringError)) {
       throw thrown;
@@ -103,7 +106,7 @@ async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginT
 }
 
 /** @returns `undefined` if the token is valid and can only be used up. */
-async function successor(owner: TokenOwner, kept: LoginToken, isValid: boolean): Promise<LoginToken | undefined> {
+async function successor(owner: TokenOwner, kept: LoginToken, isValid: boolean): Promise<TokenGrant | undefined> {
   const { call, context: { name, login }, server, timeoutMs, signal } = owner;
   const { clock } = call.terminal;
   if (isValid && kept.renewableUntil > kept.expiresAt) {

@@ -10,9 +10,17 @@ import { visible } from "../output/visible.ts";
 import type { KeyringClient } from "../connection/client.ts";
 import { objectAt, optional, textAt, wrongForm } from "../connection/shape.ts";
 import type { LoginToken, MachineLogin } from "../contexts/login_token.ts";
+import { authoritiesIn } from "./certificate_answer.ts";
 
 /** Maximum size of a JWT in bytes. */
 export const maxJwtBytes = 16_384;
+
+/** The answer to a login or a renewal. */
+export interface TokenGrant {
+  readonly token: LoginToken;
+  /** The authorities of the server, PEM; left out where they are the operator's. */
+  readonly ca?: string;
+}
 
 /**
  * Exchanges a JWT for a token.
@@ -25,20 +33,20 @@ export async function exchangedToken(
   { method, role, issuer }: MachineLogin,
   jwt: string,
   now: number,
-): Promise<LoginToken> {
+): Promise<TokenGrant> {
   const body = JSON.stringify({ method, role, issuer, jwt });
   return await client.json({ method: "POST", path: "login", body }, (value, place) => {
     const one = objectAt(value, place);
-    return { token: textAt(one["token"], "token"), issuedAt: now, ...endsOf(one) };
+    return { token: { token: textAt(one["token"], "token"), issuedAt: now, ...endsOf(one) }, ...authoritiesIn(one) };
   });
 }
 
 /** The token with a later end. Its text stays. */
-export async function renewedToken(client: KeyringClient, { token }: LoginToken, now: number): Promise<LoginToken> {
-  return await client.json(
-    { method: "POST", path: "token/renew" },
-    (value, place) => ({ token, issuedAt: now, ...endsOf(objectAt(value, place)) }),
-  );
+export async function renewedToken(client: KeyringClient, { token }: LoginToken, now: number): Promise<TokenGrant> {
+  return await client.json({ method: "POST", path: "token/renew" }, (value, place) => {
+    const one = objectAt(value, place);
+    return { token: { token, issuedAt: now, ...endsOf(one) }, ...authoritiesIn(one) };
+  });
 }
 
 /** Revokes the token of the client. A token that the server does not accept any more counts as revoked. */

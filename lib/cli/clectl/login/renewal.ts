@@ -55,12 +55,13 @@ async function renew(
   const { key, publicKey } = newClientKey();
   using client = new KeyringClient(server, terminal.signal, timeoutMs);
   const body = JSON.stringify({ publicKey });
-  const { certificate, ca } = await client.json({ method: "POST", path: "renew", body }, certificateOf);
+  const { certificate, ca = server.ca } = await client.json({ method: "POST", path: "renew", body }, certificateOf);
   const contexts = new Contexts(requiredFolders(terminal.environment));
   await contexts.writeIdentity(context, { certificate, key });
   // While the server changes its authority, the answer has both, so that the context follows.
-  await contexts.write({ ...await contexts.read(context), ca });
-  return { ...server, ca, certificate: { certificate, key } };
+  const known = ca === undefined ? {} : { ca };
+  await contexts.write({ ...await contexts.read(context), ...known });
+  return { ...server, ...known, certificate: { certificate, key } };
 }
 
 /** The end of a certificate in milliseconds since the epoch. @throws {KmsError} `config` */

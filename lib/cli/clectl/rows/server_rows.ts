@@ -71,9 +71,11 @@ export const serverRows = [
   {
     name: "backup",
     summary: "fetch a sealed backup of the store",
-    description: "It opens with the KMS of the store, or the recovery key. The file is complete or absent.",
+    description:
+      "It opens with the KMS of the store, or the recovery key; without either it is refused with 78. The file is " +
+      "complete or absent.",
     positionals: [],
-    options: ["to", "context", "timeout"],
+    options: ["to", "key-file-kept-elsewhere", "context", "timeout"],
     examples: [{ line: "clectl backup --to keyring.backup", does: "into a file of mode 0600" }],
     run: async (call) => (await import("../commands/server.ts")).backup(call),
   },

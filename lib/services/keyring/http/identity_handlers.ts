@@ -7,10 +7,12 @@ import { folderPath, secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { identityRoutes } from "../../../api/keyring/identity_routes.ts";
 import { fromBase64 } from "../../../base/bytes.ts";
+import type { SignedCertificate } from "../identity/certificate_authority.ts";
 import { allows, mayList } from "../policy/rights.ts";
 import { jsonAnswer } from "./exchange.ts";
 import type { NativeHandlers } from "./native_handlers.ts";
 import type { OperationResult } from "./operation.ts";
+import type { KeyringParts } from "./parts.ts";
 import { etagOf } from "./secret_handlers.ts";
 import { shownAt } from "./secret_json.ts";
 
@@ -26,11 +28,14 @@ export const identityHandlers: NativeHandlers<keyof typeof identityRoutes> = {
 
   async enrol({ parts, body, signal }) {
     const request = { code: body.code, publicKey: publicKeyFrom(body.publicKey) };
-    return issued(await parts.enrolments.redeem(request, signal));
+    // First: a failure after the redemption would lose the code.
+    const known = await authoritiesOf(parts, signal);
+    return issued(await parts.enrolments.redeem(request, signal), known);
   },
 
   async renewCertificate({ parts, body, identity, signal }) {
-    return issued(await parts.enrolments.renew(identity, publicKeyFrom(body.publicKey), signal));
+    const known = await authoritiesOf(parts, signal);
+    return issued(await parts.enrolments.renew(identity, publicKeyFrom(body.publicKey), signal), known);
   },
 
   async listIdentities({ parts, identity, signal }) {
@@ -53,18 +58,20 @@ export const identityHandlers: NativeHandlers<keyof typeof identityRoutes> = {
   async login({ parts, body, signal }) {
     const { method, issuer, role, jwt } = body;
     const request = { method, role, jwt, ...(issuer === undefined ? {} : { issuer }) };
+    const known = await authoritiesOf(parts, signal);
     const { token, expiresAt, renewableUntil } = await parts.tokens.login(request, signal);
     const until = renewableUntil === undefined ? {} : { renewableUntil: shownAt(renewableUntil) };
     return {
-      answer: jsonAnswer(201, { token, expiresAt: shownAt(expiresAt), ...until }),
+      answer: jsonAnswer(201, { token, expiresAt: shownAt(expiresAt), ...until, ...known }),
       audited: [{ note: `${method}, role ${role}` }],
     };
   },
 
   async renewToken({ parts, identity, signal }) {
+    const known = await authoritiesOf(parts, signal);
     const { expiresAt, renewableUntil } = await parts.tokens.renew(identity, signal);
     const until = renewableUntil === undefined ? {} : { renewableUntil: shownAt(renewableUntil) };
-    return { answer: jsonAnswer(200, { expiresAt: shownAt(expiresAt), ...until }), audited: [{}] };
+    return { answer: jsonAnswer(200, { expiresAt: shownAt(expiresAt), ...until, ...known }), audited: [{}] };
   },
 
   async logout({ parts, identity, signal }) {
@@ -131,8 +138,15 @@ function publicKeyFrom(text: string): Uint8Array {
   throw new KeyringError("request_invalid", "The body is refused: publicKey is not the canonical base64 of its bytes.");
 }
 
-function issued(
-  { certificate, ca, notAfter }: { readonly certificate: string; readonly ca: string; readonly notAfter: number },
-): OperationResult {
-  return { answer: jsonAnswer(201, { certificate, ca, notAfter: shownAt(notAfter) }), audited: [{}] };
+/** The field `ca` of an answer. */
+async function authoritiesOf(
+  parts: Pick<KeyringParts, "authorities">,
+  signal: AbortSignal,
+): Promise<{ readonly ca?: string }> {
+  const ca = await parts.authorities(signal);
+  return ca === undefined ? {} : { ca };
+}
+
+function issued({ certificate, notAfter }: SignedCertificate, known: { readonly ca?: string }): OperationResult {
+  return { answer: jsonAnswer(201, { certificate, ...known, notAfter: shownAt(notAfter) }), audited: [{}] };
 }

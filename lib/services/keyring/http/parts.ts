@@ -37,8 +37,15 @@ export interface KeyringParts {
   readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
   readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;
   readonly policies: Pick<Policies, "current" | "text" | "set">;
+  /**
+   * PEM of the authorities by which clients know this server, the newest first; `undefined` where its certificate is the
+   * operator's.
+   */
+  authorities(signal: AbortSignal): Promise<string | undefined>;
   readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health" | "requireWritable">;
   readonly auditKey: AuditKey;
+  /** The file without which a backup opens nothing; `undefined` if a key of the store lies elsewhere. */
+  readonly onlyKeyFile: string | undefined;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
   readonly upkeep: RunUpkeep;

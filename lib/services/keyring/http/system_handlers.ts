@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { requireOpenableBackup } from "../backup/openable.ts";
 import { jsonAnswer } from "./exchange.ts";
 import type { NativeHandlers } from "./native_handlers.ts";
 import { shownAt } from "./secret_json.ts";
@@ -21,7 +22,8 @@ export const systemHandlers: NativeHandlers<"auditKey" | "auditHead" | "backup" 
     return Promise.resolve({ answer: jsonAnswer(200, { lines, hash, at: shownAt(at) }), audited: [{}] });
   },
 
-  backup({ parts, request }) {
+  backup({ parts, query, request }) {
+    requireOpenableBackup(parts.onlyKeyFile, query.keyFile === "kept-elsewhere");
     // The time of an operation does not limit a stream; the client's connection does.
     const body = parts.backup(request.signal);
     const headers = { "content-type": "application/octet-stream" };

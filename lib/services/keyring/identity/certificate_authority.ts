@@ -46,8 +46,6 @@ const rowKey = utf8("authorities");
 export interface SignedCertificate {
   /** PEM. */
   readonly certificate: string;
-  /** PEM of every authority that is trusted, the newest first. */
-  readonly ca: string;
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
 }
@@ -102,8 +100,7 @@ export class CertificateAuthority {
     until: number,
     signal: AbortSignal,
   ): Promise<SignedCertificate> {
-    const rows = await this.#trustedRows(signal);
-    const authority = newest(rows);
+    const authority = newest(await this.#trustedRows(signal));
     const { commonName, enrolmentId, publicKey } = subject;
     const validity = validityOf(
       this.#clock.wall(),
@@ -112,7 +109,7 @@ export class CertificateAuthority {
     );
     const uri = enrolmentUri(this.#store.storeId, enrolmentId);
     const certificate = await makeClientCertificate(authority, { commonName, uri, publicKey }, validity);
-    return { certificate, ca: bundleOf(rows), notAfter: validity.until };
+    return { certificate, notAfter: validity.until };
   }
 
   /**
@@ -164,6 +161,11 @@ export class CertificateAuthority {
   #trustedOf(rows: readonly AuthorityRow[]): readonly AuthorityRow[] {
     return rows.filter(({ retiredAt }) => retiredAt > this.#clock.wall()).toReversed();
   }
+}
+
+/** The certificates of a text, each in PEM with its line feed. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n/g) ?? [];
 }
 
 /** The one name of a client certificate. */

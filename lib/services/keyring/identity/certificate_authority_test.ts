@@ -59,7 +59,7 @@ Deno.test("CertificateAuthority makes certificates that OpenSSL verifies for the
     await inFolder(async (folder) => {
       const at = (name: string) => join(folder, name);
       const [leaf = ""] = blocks(server.chain);
-      await Deno.writeTextFile(at("ca.pem"), client.ca);
+      await Deno.writeTextFile(at("ca.pem"), await ca.trusted(never));
       await Deno.writeTextFile(at("client.pem"), client.certificate);
       await Deno.writeTextFile(at("server.pem"), leaf);
       const verify = (purpose: string, name: string) =>
@@ -91,13 +91,14 @@ Deno.test("CertificateAuthority makes certificates for mutual TLS 1.3 with node:
   const client = clientKey("ec");
   const issued = await ca.clientCertificate(subjectOf(client.spki), Infinity, never);
   const other = await others.ca.clientCertificate(subjectOf(client.spki), Infinity, never);
-  equal(await handshake(server, issued.ca, { cert: issued.certificate, key: client.key }), "CN=anna");
+  const trusted = await ca.trusted(never);
+  equal(await handshake(server, trusted, { cert: issued.certificate, key: client.key }), "CN=anna");
   await rejects(
-    handshake(server, issued.ca, { cert: other.certificate, key: client.key }),
+    handshake(server, trusted, { cert: other.certificate, key: client.key }),
     "another store's authority",
   );
   const asClient = { cert: blocks(server.chain)[0] ?? "", key: server.key };
-  await rejects(handshake(server, issued.ca, asClient), "a server's certificate is none of a client");
+  await rejects(handshake(server, trusted, asClient), "a server's certificate is none of a client");
 });
 
 /** The subject that the server saw. */

@@ -33,7 +33,7 @@ Deno.test("Enrolments.redeem() makes a certificate of a week for the public key,
   deepEqual(new Uint8Array(certificate.publicKey.export({ type: "spki", format: "der" })), publicKey);
   equal(certificate.subjectAltName, `URI:${enrolmentUri(at.store.storeId, id)}`);
   equal(certificate.ca, false);
-  ok(certificate.verify(new X509Certificate(issued.ca).publicKey));
+  ok(certificate.verify(new X509Certificate(await at.authority.trusted(at.signal)).publicKey));
   deepEqual(await at.byCertificate(derOf(issued.certificate)), {
     kind: "person",
     name: "person:anna",

@@ -8,7 +8,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { hex, sha256, utf8, utf8Text } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { readRegularFile, replaceFile, whyUnreadable } from "../../../base/durable_file.ts";
-import type { CertificateAuthority, ServerCertificate } from "./certificate_authority.ts";
+import { type CertificateAuthority, certificatesIn, type ServerCertificate } from "./certificate_authority.ts";
 import { lifetimes } from "./lifetimes.ts";
 
 /** Maximum size of the file in bytes. */
@@ -78,8 +78,8 @@ export class ServerCertificateFile {
     if (namesText(certificate.subjectAltName ?? "") !== namesText(this.#names.map(alternative).join(", "))) {
       return false;
     }
-    const trusted = (await this.#authority.trusted(signal)).split(/(?<=-----END CERTIFICATE-----\n)/);
-    return trusted.filter((pem) => pem !== "").some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
+    const trusted = certificatesIn(await this.#authority.trusted(signal));
+    return trusted.some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
   }
 }
 

@@ -1,0 +1,96 @@
+/**
+ * Builds the site of the documentation: `deno task site [FOLDER]`, by default `dist/site`.
+ *
+ * The folder can be served by any web server. The search works in the browser, and nothing is loaded from elsewhere.
+ *
+ * @module
+ */
+import { cp } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { deno, repository } from "../compile/stage.ts";
+import { navigation } from "./navigation.ts";
+import { readSite, sidebarOf, type Site, sitePath } from "./pages.ts";
+import { deadLinks } from "./site_links.ts";
+
+/** The permissions of VitePress: its bundler is a native library, and esbuild a process. */
+const rights = [
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+  "--allow-ffi",
+  "--allow-run",
+  "--allow-net",
+];
+
+/**
+ * Builds the site into a folder, which is emptied first.
+ *
+ * @returns a sentence for each link that leads nowhere.
+ * @throws {Error} if the site cannot be built.
+ */
+export async function buildSite(folder: string): Promise<string[]> {
+  const work = await Deno.makeTempDir({ prefix: "trousseau-site-" });
+  try {
+    await writeSources(work, await readSite(repository, navigation));
+    await deno(["install", "--quiet", "--frozen"], work);
+    await deno([
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...rights,
+      "npm:vitepress@1.6.4",
+      "build",
+      ".",
+    ], work);
+    await Deno.remove(folder, { recursive: true }).catch(ignoreAbsent);
+    await Deno.mkdir(dirname(folder), { recursive: true });
+    await cp(join(work, "out"), folder, { recursive: true });
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+  return await deadLinks(folder);
+}
+
+async function writeSources(work: string, site: Site): Promise<void> {
+  const own = join(repository, "deploy/site");
+  for (const name of ["deno.json", "deno.lock"]) {
+    await Deno.copyFile(join(own, name), join(work, name));
+  }
+  const sidebar = sidebarOf(navigation, site.pages);
+  await write(
+    join(work, ".vitepress/site.json"),
+    JSON.stringify({ sidebar, files: site.files }),
+  );
+  await write(
+    join(work, ".vitepress/config.mjs"),
+    await Deno.readTextFile(join(own, "config.mjs")),
+  );
+  for (const { path, text } of site.pages) {
+    await write(join(work, sitePath(path)), text);
+  }
+  for (const path of site.files) {
+    await write(
+      join(work, "public", `${path}.txt`),
+      await Deno.readTextFile(join(repository, path)),
+    );
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, text);
+}
+
+function ignoreAbsent(thrown: unknown): void {
+  if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+}
+
+if (import.meta.main) {
+  const folder = resolve(Deno.args[0] ?? join(repository, "dist/site"));
+  const faults = await buildSite(folder);
+  await Deno.stdout.write(
+    new TextEncoder().encode([...faults, folder].join("\n") + "\n"),
+  );
+  Deno.exitCode = faults.length === 0 ? 0 : 1;
+}
