@@ -5,9 +5,9 @@
  */
 import { setImmediate } from "node:timers";
 import type { EncryptionUsage } from "./encryption_usage.ts";
-import type { StoredKeys } from "./objects/stored_key.ts";
+import { keyText, type StoredKeys } from "./objects/stored_key.ts";
 import { LabelReader } from "./objects/stored_value.ts";
-import { agedRevisions, keyText } from "./snapshot_objects.ts";
+import { agedRevisions } from "./snapshot_objects.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
 
 /** Options of {@linkcode scanSnapshot}. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { keyText } from "./objects/stored_key.ts";
 import { revisionsIn, type StoredRevision } from "./snapshot/key_bucket.ts";
 import { KeySet } from "./snapshot/key_set.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
@@ -28,11 +28,6 @@ export function* agedRevisions(snapshot: SnapshotFile, path: string): Generator<
   for (const { key, value, revision, isDeleted } of revisionsIn(snapshot.file, path)) {
     yield { key, value, revision, isDeleted, isOlder: !seen.add(key) };
   }
-}
-
-/** A key of etcd as text. Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII. */
-export function keyText({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 /** Every object below a prefix, the newest first. @throws {SnapshotError} if the file is damaged. */

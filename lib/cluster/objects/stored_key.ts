@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 
 /** An object. */
 export interface StoredKey {
@@ -15,6 +16,11 @@ export interface StoredKey {
   /** Empty for objects of the cluster. */
   readonly namespace: string;
   readonly name: string;
+}
+
+/** A key of etcd as text. Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII. */
+export function keyText({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 /** Folders whose name is not that of the resource, below the prefix. */
