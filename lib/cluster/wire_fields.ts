@@ -31,7 +31,10 @@ export function wireFields(bytes: Uint8Array): readonly WireField[] | undefined 
  * The bytes of the last field of each number; `undefined` if the message has none, or if the bytes are no message. It makes
  * no object for any other field, which counts with many messages.
  */
-export function lastBytes(bytes: Uint8Array, ids: readonly number[]): readonly (Uint8Array | undefined)[] | undefined {
+export function lastFieldBytes(
+  bytes: Uint8Array,
+  ids: readonly number[],
+): readonly (Uint8Array | undefined)[] | undefined {
   const found = ids.map((): Uint8Array | undefined => undefined);
   const reader = new WireReader(bytes);
   while (reader.left > 0) {

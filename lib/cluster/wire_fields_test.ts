@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import * as fc from "fast-check";
 import protobuf from "protobufjs";
-import { lastBytes, lastField, type WireField, wireFields } from "./wire_fields.ts";
+import { lastField, lastFieldBytes, type WireField, wireFields } from "./wire_fields.ts";
 
 const field = fc.record({
   id: fc.integer({ min: 1, max: 1000 }),
@@ -40,7 +40,7 @@ Deno.test("wireFields() is total", () => {
   }));
 });
 
-Deno.test("lastBytes() gives the bytes that wireFields() gives, of any bytes", () => {
+Deno.test("lastFieldBytes() gives the bytes that wireFields() gives, of any bytes", () => {
   const message = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.uint8Array({ maxLength: 20 })), { maxLength: 9 }).map((rows) =>
@@ -49,7 +49,7 @@ Deno.test("lastBytes() gives the bytes that wireFields() gives, of any bytes", (
   );
   fc.assert(fc.property(message, (bytes) => {
     const fields = wireFields(bytes);
-    deepEqual(lastBytes(bytes, [1, 3]), fields && [1, 3].map((id) => lastField(fields, id)?.bytes));
+    deepEqual(lastFieldBytes(bytes, [1, 3]), fields && [1, 3].map((id) => lastField(fields, id)?.bytes));
   }));
 });
 

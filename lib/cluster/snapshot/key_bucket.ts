@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { lastBytes } from "../wire_fields.ts";
+import { lastFieldBytes } from "../wire_fields.ts";
 import type { BoltFile } from "./bolt_file.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 
@@ -31,7 +31,7 @@ export function* revisionsIn(file: BoltFile, path: string): Generator<StoredRevi
   for (const { key: at, value: row, isBucket } of file.entries(file.bucket("key"), "descending")) {
     const isDeleted = at.length === keyLength.deleted && at[17] === tombstone;
     const isSound = !isBucket && (isDeleted || at.length === keyLength.written) && at[8] === separator;
-    const [key, value] = (isSound ? lastBytes(row, fields) : undefined) ?? [];
+    const [key, value] = (isSound ? lastFieldBytes(row, fields) : undefined) ?? [];
     const revision = revisionIn(at);
     if (key === undefined || key.length === 0) {
       throw new SnapshotError(`${path} is damaged: the row of revision ${revision} is not etcd's; take another copy.`);
