@@ -5,51 +5,55 @@
  */
 
 /**
- * Works on all items, `width` at a time. Each result is accepted when those of all items before it have been. After a
- * failure no further item is begun, and those in progress end first.
+ * Works on all items, `width` at a time, as they come. Each result is accepted when those of all items before it have been.
+ * After a failure no further item is begun, and those in progress end first.
  *
- * @throws the first failure of `work` or `accept`, in the order of the workers.
+ * @throws the first failure of `items`, `work` or `accept`, in the order of the workers.
  */
 export async function workInOrder<Item, Result>(
-  items: readonly Item[],
+  items: Iterable<Item> | AsyncIterable<Item>,
   width: number,
   work: (item: Item) => Promise<Result>,
   accept: (item: Item, result: Result) => void,
 ): Promise<void> {
-  const rest = items.entries();
-  const results = new ResultQueue(items, accept);
+  const rest = numbered(items);
+  const results = new ResultQueue(accept);
   let failed = false;
   const worker = async () => {
-    for (const [at, item] of rest) {
-      if (failed) return;
-      try {
-        results.add(at, await work(item));
-      } catch (thrown) {
-        failed = true;
-        throw thrown;
+    try {
+      for (let next = await rest.next(); !failed && next.done !== true; next = await rest.next()) {
+        const [at, item] = next.value;
+        results.add(at, item, await work(item));
       }
+    } catch (thrown) {
+      failed = true;
+      throw thrown;
     }
   };
   const ends = await Promise.allSettled(Array.from({ length: width }, worker));
+  await rest.return();
   const failure = ends.find(({ status }) => status === "rejected");
   if (failure?.status === "rejected") throw failure.reason;
 }
 
+async function* numbered<Item>(
+  items: Iterable<Item> | AsyncIterable<Item>,
+): AsyncGenerator<[number, Item], void, void> {
+  let at = 0;
+  for await (const item of items) yield [at++, item];
+}
+
 class ResultQueue<Item, Result> {
-  readonly #items: readonly Item[];
   readonly #accept: (item: Item, result: Result) => void;
   /** Results that wait for one before them. */
   readonly #waiting = new Map<number, { readonly item: Item; readonly result: Result }>();
   #next = 0;
 
-  constructor(items: readonly Item[], accept: (item: Item, result: Result) => void) {
-    this.#items = items;
+  constructor(accept: (item: Item, result: Result) => void) {
     this.#accept = accept;
   }
 
-  add(at: number, result: Result): void {
-    const item = this.#items[at];
-    if (item === undefined) return;
+  add(at: number, item: Item, result: Result): void {
     this.#waiting.set(at, { item, result });
     for (let one = this.#waiting.get(this.#next); one !== undefined; one = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next++);

@@ -35,6 +35,28 @@ Deno.test("workInOrder() begins nothing after a failure, and accepts nothing beh
   ok(begun.length <= 6, `${begun}`);
 });
 
+Deno.test("workInOrder() takes items as they come, and leaves their source after a failure", async () => {
+  const ended: string[] = [];
+  async function* source(): AsyncGenerator<number> {
+    try {
+      for (let item = 0; item < 100; item++) {
+        await Promise.resolve();
+        if (item === 60) throw new Error("source");
+        yield item;
+      }
+    } finally {
+      ended.push("left");
+    }
+  }
+  const accepted: number[] = [];
+  const accept = (item: number) => void accepted.push(item);
+  await rejects(workInOrder(source(), 8, () => Promise.resolve(), accept), /^Error: source$/);
+  deepEqual(accepted, [...Array(60).keys()]);
+  const fails = (item: number) => item === 5 ? Promise.reject(new Error("work")) : Promise.resolve();
+  await rejects(workInOrder(source(), 8, fails, () => {}), /^Error: work$/);
+  deepEqual(ended, ["left", "left"]);
+});
+
 Deno.test("workInOrder() ends when a result is not accepted", async () => {
   const begun: number[] = [];
   const work = workInOrder([...Array(20).keys()], 2, (item) => {

@@ -61,6 +61,12 @@ export class RewriteResults {
     this.#onProgress(this.#progress, object.collection);
   }
 
+  /** Counts a collection whose list was refused. */
+  refuse(refusal: Refusal): void {
+    this.end();
+    this.#progress.refuse(refusal);
+  }
+
   /** Counts the last failures: no further result follows. */
   end(): void {
     for (const { sentence, ...name } of this.#faults.splice(0)) {

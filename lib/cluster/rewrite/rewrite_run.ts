@@ -8,14 +8,15 @@ import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { ApiResource } from "../apiserver/api_resources.ts";
 import type { ApiServerClient } from "../apiserver/api_server_client.ts";
+import type { NamedTable } from "../apiserver/table.ts";
 import { type Collection, collectionPath, isBehind, resourceId } from "./object_names.ts";
 import { countObjects, pagesOf } from "./object_pages.ts";
 import { annotating, endsRun, patchObject, type PatchResult, refusalSentence, unannotating } from "./object_patch.ts";
 import { workInOrder } from "./ordered_work.ts";
 import type { PatientCall } from "./patient_requests.ts";
 import { RewriteProgress } from "./rewrite_progress.ts";
-import { objectName, RewriteResults } from "./rewrite_results.ts";
-import { type ObjectName, type RewriteApi, type RewriteState, sameSubject } from "./rewrite_state.ts";
+import { objectName, type PatchedObject, RewriteResults } from "./rewrite_results.ts";
+import { type ObjectName, type Refusal, type RewriteApi, type RewriteState, sameSubject } from "./rewrite_state.ts";
 import { StateSaver } from "./state_saver.ts";
 
 /** Objects between two writes of the state file. */
@@ -99,6 +100,9 @@ export async function countAll(call: PatientCall, collections: readonly Collecti
   return counts;
 }
 
+/** An object of a list, or a list that was refused. */
+type ListedObject = PatchedObject | { readonly refusal: Refusal };
+
 /** One run. */
 export class RewriteRun {
   readonly #options: RewriteOptions;
@@ -165,32 +169,21 @@ export class RewriteRun {
     const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, order));
     const { file } = this.#options;
     await file.write(this.#progress.state([]));
-    for (const collection of first < 0 ? [] : collections.slice(first)) await this.#collection(collection);
+    const rest = first < 0 ? [] : collections.slice(first);
+    if (this.#options.api === "v2") await this.#patchAll(rest);
+    else for (const collection of rest) await this.#annotateAll(collection);
     this.#results.end();
     await this.#saver.settled();
     await file.remove();
   }
 
-  async #collection(collection: Collection): Promise<void> {
-    const { cursor } = this.#progress;
-    const goesOn = cursor?.resource === resourceId(collection.resource) && cursor.namespace === collection.namespace;
-    for await (const page of pagesOf(this.#call, collection, goesOn ? cursor.name : "")) {
-      if ("refused" in page) {
-        if (endsRun(page.refused.status)) {
-          throw this.#call.client.errorOf(page.refused, collectionPath(collection), action);
-        }
-        this.#progress.refuse({ ...objectName(collection, ""), sentence: refusalSentence(page.refused) });
-        return;
-      }
-      if (this.#options.api === "v2") await this.#objects(collection, page.names, page.revision);
-      else await this.#annotated(collection, page.names, page.revision);
-    }
-  }
-
-  async #objects(collection: Collection, names: readonly string[], listed: number | undefined): Promise<void> {
+  /** Sends the patches of all collections in one stream: many namespaces have few objects. */
+  async #patchAll(collections: readonly Collection[]): Promise<void> {
+    const patch = async (one: ListedObject) => "refusal" in one ? undefined : await this.#inTurn(one);
     try {
-      await workInOrder(names, width, (name) => this.#inTurn(collection, name), (name, result) => {
-        this.#results.add({ collection, name, listed }, result);
+      await workInOrder(this.#objects(collections), width, patch, (one, result) => {
+        if ("refusal" in one) this.#results.refuse(one.refusal);
+        else if (result !== undefined) this.#results.add(one, result);
         if (++this.#unsaved < batchLength) return;
         this.#unsaved = 0;
         this.#saver.soon();
@@ -202,20 +195,49 @@ export class RewriteRun {
     }
   }
 
-  /** Over v1beta1 the state file names the objects of a batch before they are annotated. */
-  async #annotated(collection: Collection, names: readonly string[], listed: number | undefined): Promise<void> {
-    const { file } = this.#options;
-    for (let at = 0; at < names.length; at += batchLength) {
-      const batch = names.slice(at, at + batchLength);
-      await file.write(this.#progress.state(batch.map((name) => objectName(collection, name))));
-      await workInOrder(batch, width, (name) => this.#inTurn(collection, name), (name, result) => {
-        this.#results.add({ collection, name, listed }, result);
-      });
-      await file.write(this.#progress.state([]));
+  async *#objects(collections: readonly Collection[]): AsyncGenerator<ListedObject, void, void> {
+    for (const collection of collections) {
+      for await (const page of this.#pages(collection)) {
+        if ("refusal" in page) yield page;
+        else for (const name of page.names) yield { collection, name, listed: page.revision };
+      }
     }
   }
 
-  async #inTurn(collection: Collection, name: string): Promise<PatchResult> {
+  /** Over v1beta1 the state file names the objects of a batch before they are annotated. */
+  async #annotateAll(collection: Collection): Promise<void> {
+    for await (const page of this.#pages(collection)) {
+      if ("refusal" in page) this.#results.refuse(page.refusal);
+      else {
+        for (let at = 0; at < page.names.length; at += batchLength) {
+          const batch = page.names.slice(at, at + batchLength);
+          await this.#annotate(batch.map((name) => ({ collection, name, listed: page.revision })));
+        }
+      }
+    }
+  }
+
+  async #annotate(batch: readonly PatchedObject[]): Promise<void> {
+    const { file } = this.#options;
+    await file.write(this.#progress.state(batch.map(({ collection, name }) => objectName(collection, name))));
+    const add = (one: PatchedObject, result: PatchResult) => this.#results.add(one, result);
+    await workInOrder(batch, width, (one) => this.#inTurn(one), add);
+    await file.write(this.#progress.state([]));
+  }
+
+  /** The pages of a collection behind the cursor. @throws {KmsError} if a refusal ends the run. */
+  async *#pages(collection: Collection): AsyncGenerator<NamedTable | { readonly refusal: Refusal }, void, void> {
+    const { cursor } = this.#progress;
+    const goesOn = cursor?.resource === resourceId(collection.resource) && cursor.namespace === collection.namespace;
+    for await (const page of pagesOf(this.#call, collection, goesOn ? cursor.name : "")) {
+      if (!("refused" in page)) yield page;
+      else if (endsRun(page.refused.status)) {
+        throw this.#call.client.errorOf(page.refused, collectionPath(collection), action);
+      } else yield { refusal: { ...objectName(collection, ""), sentence: refusalSentence(page.refused) } };
+    }
+  }
+
+  async #inTurn({ collection, name }: PatchedObject): Promise<PatchResult> {
     await this.#pace();
     return await this.#rewrite(collection, name);
   }
