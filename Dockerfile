@@ -3,13 +3,17 @@
 # Both images are pinned by an exact tag. A digest is stronger; hand one over with
 # `--build-arg BUILDER=denoland/deno:debian-2.9.6@sha256:…` and `--build-arg BASE=…` after checking its signature. None
 # stands here, since one that nobody has verified would be a promise without a ground. What matters most is checked in
-# another way: the binary is reproducible, and `deno task verify` compares it with the published SHA256SUMS.
+# another way: the binary is reproducible, and `deno task rebuild` compares it with the published SHA256SUMS.
 ARG BUILDER=docker.io/denoland/deno:debian-2.9.6
 ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 
 # The builder runs on the builder's own machine: Deno compiles for the other one without emulation.
 FROM --platform=$BUILDPLATFORM ${BUILDER} AS build
 ARG TARGETARCH
+# The commit and its time in seconds, since git's folder is not copied:
+# `--build-arg COMMIT=$(git rev-parse HEAD) --build-arg COMMIT_TIME=$(git log -1 --format=%ct)`
+ARG COMMIT
+ARG COMMIT_TIME
 WORKDIR /src
 COPY deno.json deno.keyring.json deno.clectl.json deno.dev.json ./
 COPY deno.lock deno.keyring.lock deno.clectl.lock deno.dev.lock ./
@@ -17,12 +21,11 @@ COPY main.ts main.ts
 COPY lib lib
 COPY proto proto
 COPY deploy/compile deploy/compile
-RUN case "$TARGETARCH" in \
-      amd64) target=x86_64-unknown-linux-gnu ;; \
-      arm64) target=aarch64-unknown-linux-gnu ;; \
-      *) echo "Cannot build for $TARGETARCH: only amd64 and arm64 are supported." >&2; exit 64 ;; \
-    esac \
-    && deno task compile --target "$target"
+RUN if [ -n "$COMMIT" ]; then \
+      sed -i "s/source:[$]Format:%H %ct[$]/source:$COMMIT $COMMIT_TIME/" lib/base/version.ts; \
+    fi \
+    && deno task compile --target "$TARGETARCH" \
+    && mv "dist/trousseau-linux-$TARGETARCH" dist/trousseau
 
 FROM ${BASE}
 COPY --from=build --chown=0:0 --chmod=0555 /src/dist/trousseau /usr/local/bin/trousseau

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { elfMachine } from "../../lib/release/elf_header.ts";
 
 /** The requirements of a dynamically linked file. */
 export interface ElfNeeds {
@@ -17,7 +18,6 @@ export interface ElfNeeds {
   readonly glibc: string;
 }
 
-const machines: Readonly<Record<number, ElfNeeds["machine"]>> = { 0x3e: "amd64", 0xb7: "arm64" };
 const programType = { load: 1, dynamic: 2, interpreter: 3 } as const;
 const dynamicTag = { needed: 1, stringTable: 5, versionNeeds: 0x6ffffffe, versionNeedsCount: 0x6fffffff } as const;
 
@@ -38,7 +38,7 @@ export function readElf(bytes: Uint8Array): ElfNeeds {
   if (view.getUint32(0) !== 0x7f454c46 || view.getUint16(4) !== 0x0201) {
     throw new Error("Cannot read the file: it is no 64-bit little-endian ELF file.");
   }
-  const machine = machines[view.getUint16(18, true)];
+  const machine = elfMachine(bytes);
   if (machine === undefined) throw new Error("Cannot read the ELF file: it is neither for amd64 nor for arm64.");
   const programs = readPrograms(view);
   const interpreter = find(programs, programType.interpreter);

@@ -9,7 +9,10 @@
  */
 import { basename, extname, join, relative, resolve } from "node:path";
 import { type Artefact, artefacts, runFlags, trousseau } from "./artefacts.ts";
+import { compileEnvironment } from "./environment.ts";
 import { firstModule, moduleNames, renamed } from "./module_names.ts";
+import { packagesIn, packagesLine } from "./packages_in.ts";
+import { sourceOf, withSource } from "./source.ts";
 
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");
@@ -36,12 +39,18 @@ export interface StageOptions {
 // A compiled binary contains the modification time of its files, so that time must be the same everywhere.
 const fileTime = new Date("2000-01-01T00:00:00Z");
 
-/** Runs a subcommand of the Deno that runs this code. @returns its standard output. @throws {Error} with its stderr. */
+/**
+ * Runs a subcommand of the Deno that runs this code, with the variables of `environment.ts` alone.
+ *
+ * @returns its standard output.
+ * @throws {Error} with its stderr.
+ */
 export async function deno(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd,
-    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
+    clearEnv: true,
+    env: compileEnvironment(env),
     stdout: "piped",
     stderr: "piped",
   });
@@ -66,8 +75,10 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   const [raw, named] = [join(folder, `.${name}.raw`), join(folder, `.${name}.named`)];
   for (const place of [modules, raw, named]) await emptyFolder(place);
   await bundle(raw, root, artefact);
-  await nameModules(raw, named, root, artefact);
+  const packages = await nameModules(raw, named, root, artefact);
   await rewrite(named, modules);
+  // `trousseau verify-release` compares the bill of materials with this line.
+  await Deno.writeTextFile(join(modules, firstModule), packagesLine(packages), { append: true });
   for (const place of [raw, named]) await Deno.remove(place, { recursive: true });
   for (const file of await filesOf(modules)) await Deno.utime(join(modules, file), fileTime, fileTime);
   const launcher = join(folder, name);
@@ -81,15 +92,22 @@ async function bundle(to: string, root: string, { config, entry }: Artefact): Pr
   await deno(["bundle", "--quiet", ...packages, ...split, entry], root);
 }
 
-/** Copies the modules from `raw` to `named`, without paths of this machine and under names that do not depend on it. */
-async function nameModules(raw: string, named: string, root: string, { entry }: Artefact): Promise<void> {
-  const cache = await npmCache(root);
+/**
+ * Copies the modules from `raw` to `named`, with the commit, without paths of this machine, and under names that do not
+ * depend on it.
+ *
+ * @returns the packages that they contain.
+ */
+async function nameModules(raw: string, named: string, root: string, { entry }: Artefact): Promise<string[]> {
+  const [cache, source] = [await npmCache(root), await sourceOf(root)];
   const texts = new Map<string, string>();
   for (const file of await filesOf(raw)) {
-    texts.set(file, withoutCachePaths(await Deno.readTextFile(join(raw, file)), root, cache));
+    const text = withoutCachePaths(await Deno.readTextFile(join(raw, file)), root, cache);
+    texts.set(file, withSource(text, source));
   }
   const names = moduleNames(texts, `${basename(entry, extname(entry))}.js`);
   for (const [file, text] of texts) await Deno.writeTextFile(join(named, names.get(file) ?? ""), renamed(text, names));
+  return packagesIn([...texts.values()]);
 }
 
 async function emptyFolder(path: string): Promise<void> {

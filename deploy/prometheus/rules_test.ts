@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { z } from "zod";
+import { keyringGauges, type KeyringState } from "../../lib/app/keyring_gauges.ts";
+import { clectl } from "../../lib/cli/clectl/program.ts";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
 import { kmsOperations } from "../../lib/services/kms/rpc_event.ts";
@@ -39,7 +41,8 @@ const cases = z.object({
     promql_expr_test: z.array(z.object({ exp_samples: z.array(z.object({ labels: z.string() })) })),
   })),
 });
-const [ours, ...about] = groups;
+const [ours, ...others] = groups;
+const [keyring] = others.splice(-1);
 const rules = groups.flatMap(({ rules }) => rules);
 
 /** Labels and functions of Prometheus itself. */
@@ -57,6 +60,23 @@ const otherMetrics: Readonly<Record<string, readonly string[]>> = {
   ],
   apiserver_encryption_config_controller_automatic_reloads_total: ["status", "apiserver_id_hash"],
   apiserver_envelope_encryption_invalid_key_id_from_status_total: ["provider_name", "error"],
+};
+
+/** A command with its options. */
+interface NamedCommand {
+  readonly name: string;
+  readonly options: readonly string[];
+}
+
+/** A keyring with every part that it can have. */
+const keyringState: KeyringState = {
+  parts: ["store", "kms", "tls", "certificate", "clock", "backup", "audit", "checkpoint"].map((name) => {
+    return { name, state: "ok" };
+  }),
+  kms: { providers: [], retired: [], wrapOnly: [] },
+  isOpen: true,
+  lastBackup: 0,
+  certificateEnds: 0,
 };
 
 interface Selector {
@@ -121,7 +141,8 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
   };
   const found = new Map<string, Map<string, Set<string>>>();
   for (
-    const line of (await metrics.render(kmsGauges(status, 10_000))).split("\n").filter((line) => /^[a-z]/.test(line))
+    const line of (await metrics.render([...kmsGauges(status, 10_000), ...keyringGauges(keyringState)])).split("\n")
+      .filter((line) => /^[a-z]/.test(line))
   ) {
     const [, metric = "", labels = ""] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? [];
     const known = found.get(metric) ?? new Map<string, Set<string>>();
@@ -133,8 +154,8 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
   return found;
 }
 
-Deno.test("rules.yaml has a group for the program, one for kube-apiserver and one for the drill", () => {
-  const named = ["trousseau", "trousseau-kube-apiserver", "trousseau-drill"];
+Deno.test("rules.yaml has a group for the plugin, one for kube-apiserver, one for the drill and one for the keyring", () => {
+  const named = ["trousseau", "trousseau-kube-apiserver", "trousseau-drill", "trousseau-keyring"];
   assert.deepEqual(groups.map(({ name }) => name), named);
   const names = rules.map(({ alert }) => alert);
   assert.deepEqual(names, [...new Set(names)]);
@@ -142,7 +163,7 @@ Deno.test("rules.yaml has a group for the program, one for kube-apiserver and on
 
 Deno.test("rules.yaml asks for metrics, labels and values that the program exports", async () => {
   const known = await exported();
-  for (const { alert, expr } of ours?.rules ?? []) {
+  for (const { alert, expr } of [...ours?.rules ?? [], ...keyring?.rules ?? []]) {
     const selectors = selectorsOf(expr);
     assert.ok(selectors.length > 0, alert);
     for (const { metric, matchers } of selectors) {
@@ -164,7 +185,7 @@ Deno.test("rules.yaml asks for metrics, labels and values that the program expor
 
 Deno.test("rules.yaml asks kube-apiserver and node_exporter for metrics that they have", async () => {
   const known = await exported();
-  for (const { alert, expr } of about.flatMap(({ rules }) => rules)) {
+  for (const { alert, expr } of others.flatMap(({ rules }) => rules)) {
     for (const { metric, matchers } of selectorsOf(expr)) {
       const labels = otherMetrics[metric] ?? [...known.get(metric)?.keys() ?? []];
       assert.ok(labels.length > 0, `${alert}: ${metric}`);
@@ -199,9 +220,13 @@ Deno.test("rules.yaml leads to a heading for each alert, and monitoring.md lists
 Deno.test("rules.yaml names commands that exist, with options that they have", () => {
   for (const { alert, annotations: { command } } of rules) {
     const [program = "", name, ...words] = command.split(" ");
-    assert.ok(["trousseau", "systemctl", "journalctl", "kubectl", "df"].includes(program), `${alert}: ${command}`);
-    if (program !== "trousseau") continue;
-    const found = commands.find((one) => one.name === name);
+    assert.ok(
+      ["trousseau", "clectl", "systemctl", "journalctl", "kubectl", "df"].includes(program),
+      `${alert}: ${command}`,
+    );
+    if (program !== "trousseau" && program !== "clectl") continue;
+    const all: readonly NamedCommand[] = program === "clectl" ? clectl.commands : commands;
+    const found = all.find((one) => one.name === name || one.name === `${name} ${words[0]}`);
     assert.ok(found, `${alert}: ${command}`);
     for (const option of words.filter((word) => word.startsWith("--"))) {
       assert.ok((found.options as readonly string[]).includes(option.slice(2)), `${alert}: ${option}`);
@@ -210,7 +235,9 @@ Deno.test("rules.yaml names commands that exist, with options that they have", (
 });
 
 Deno.test("the cases show each alert silent and firing", async () => {
-  const files = ["rules_cases.yaml", "rules_cases_days.yaml"].map((name) => read(`deploy/prometheus/${name}`));
+  const files = ["rules_cases.yaml", "rules_cases_days.yaml", "rules_cases_keyring.yaml"].map((name) =>
+    read(`deploy/prometheus/${name}`)
+  );
   const tests = (await Promise.all(files)).flatMap((text) => cases.parse(parse(text, { maxAliasCount: 1000 })).tests);
   for (const { alert } of rules) {
     const ends = tests.filter(({ name }) => name === alert).flatMap(({ promql_expr_test: looks }) =>

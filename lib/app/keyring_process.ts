@@ -12,6 +12,7 @@ import { version } from "../base/version.ts";
 import { WakeSignal } from "../base/wake_signal.ts";
 import type { Config } from "../config/config.ts";
 import type { KekGroup } from "../kek/kek_group.ts";
+import { kekGauges } from "../kek/status_metrics.ts";
 import { lastBackup, noteBackup } from "../services/keyring/backup/backup_times.ts";
 import { keyringApp } from "../services/keyring/http/app.ts";
 import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
@@ -34,6 +35,8 @@ import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
+import type { GaugeRow } from "../telemetry/gauges.ts";
+import { keyringGauges } from "./keyring_gauges.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { KeyringPort } from "./keyring_port.ts";
 import { onlyKeyFile } from "./keyring_store.ts";
@@ -124,6 +127,14 @@ export class KeyringProcess implements AsyncDisposable {
       ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
       ...(this.#open === undefined ? [] : checkpointHealth(this.#open.checkpoints.finding)),
     ];
+  }
+
+  /** The gauges of `/metrics`, from memory. */
+  gauges(): readonly GaugeRow[] {
+    const kms = this.#parts.group.status();
+    const { certificateEnds } = this.#port;
+    const state = { kms, parts: this.health(), isOpen: this.isOpen, lastBackup: this.#lastBackup, certificateEnds };
+    return [...kekGauges(kms), ...keyringGauges(state)];
   }
 
   /** The reason why the TLS port does not answer; `""` if there is none. */

@@ -9,7 +9,6 @@ import { type ErrorCode, KmsError } from "../base/errors.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
 import { socketEndpoint } from "../config/socket_path.ts";
-import { kekGauges } from "../kek/status_metrics.ts";
 import type { SocketServer } from "../net/socket/serve.ts";
 import type { SocketOptions } from "../net/socket/socket.ts";
 import { canServe, type PartHealth } from "../services/keyring/http/health.ts";
@@ -35,7 +34,7 @@ export async function openKeyringService({ config, notify, credentials }: OpenSe
   const server = opened.use(new KeyringProcess({ config: own, store, group, logins, credentials, notify }));
   const kept = opened.move();
   return {
-    pages: keyringPages(server, () => kekGauges(group.status())),
+    pages: keyringPages(server),
     served: `on ${socketEndpoint(keyring.adminSocket.path)}`,
     // A store has one server: an upgrade is a restart.
     takeover: () => Promise.resolve("a keyring has one server for a store; stop it first"),
@@ -101,7 +100,7 @@ async function serveSockets(server: KeyringProcess, config: Config, options: Soc
 }
 
 /** The pages of the HTTP endpoint: parts and states, and the gauges of the providers. */
-function keyringPages(server: KeyringProcess, gauges: ServicePages["gauges"]): ServicePages {
+function keyringPages(server: KeyringProcess): ServicePages {
   return {
     page() {
       const parts = server.health();
@@ -120,7 +119,7 @@ function keyringPages(server: KeyringProcess, gauges: ServicePages["gauges"]): S
           ]),
       };
     },
-    gauges,
+    gauges: () => server.gauges(),
   };
 }
 

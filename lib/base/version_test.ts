@@ -1,5 +1,5 @@
 import { equal, match } from "node:assert/strict";
-import { commit, version } from "./version.ts";
+import { version } from "./version.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
 Deno.test("version equals the one in deno.json", () => {
@@ -8,8 +8,4 @@ Deno.test("version equals the one in deno.json", () => {
 
 Deno.test("version is a semantic version, as KMS v1beta1 reports it", () => {
   match(version, /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/);
-});
-
-Deno.test("commit is absent in a checkout", () => {
-  equal(commit, undefined);
 });

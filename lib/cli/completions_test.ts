@@ -18,6 +18,7 @@ Deno.test("bashCompletions() offers commands, options, values and second words",
   deepEqual(await offered("serve", "--"), [
     "--config",
     "--takeover",
+    "--in-cluster",
     "--recovery-key",
     "--log-level",
     "--verbose",

@@ -123,3 +123,19 @@ function isObject(value: unknown): value is object {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return isObject(value) && !Array.isArray(value);
 }
+
+/**
+ * Reports every mismatch of a value with a schema of another file, with the same complaints.
+ *
+ * @returns `undefined` if there is any.
+ */
+export function checkAgainst<Value>(
+  schema: z.ZodMiniType<Value>,
+  value: unknown,
+  problems: Problems,
+): Value | undefined {
+  const result = schema.safeParse(value ?? {}, { error: fallback });
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) report(issue, problems);
+  return undefined;
+}

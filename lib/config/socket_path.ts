@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, isAbsolute } from "node:path";
+import { dirname, isAbsolute, posix } from "node:path";
 import { utf8 } from "../base/bytes.ts";
 
 /** Bytes: `sun_path` of unix(7) has 108, the last of which is zero. */
@@ -84,4 +84,12 @@ function decoded(text: string): string | undefined {
 /** The endpoint for kube-apiserver's configuration, a URL; reserved characters are percent-encoded. */
 export function socketEndpoint(path: string): string {
   return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/**
+ * A path in its shortest form, with `/run` in the place of `/var/run`, which is a link to it in each current Linux and in
+ * the images of kube-apiserver: two spellings of one path become equal.
+ */
+export function withoutVarRun(path: string): string {
+  return posix.normalize(path).replace(/^\/var\/run(?=\/|$)/, "/run");
 }

@@ -22,7 +22,7 @@ export const order = [
   ["lib/net/socket"],
   ["lib/net/grpc", "lib/net/etcd"],
   ["lib/net/http2", "lib/net/https"],
-  ["lib/telemetry"],
+  ["lib/telemetry", "lib/release"],
   ["lib/base"],
 ] as const satisfies readonly (readonly string[])[];
 

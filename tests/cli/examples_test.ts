@@ -6,6 +6,7 @@
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
+import { encryptionConfiguration, encryptionDefaults } from "../../lib/cli/trousseau/encryption_configuration.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import type { Output } from "../../lib/cli/terminal.ts";
@@ -13,7 +14,9 @@ import { run } from "../../lib/cli/run.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { type KeyringStage, makeKeyringStage } from "../support/keyring_stage.ts";
+import { kubeadmManifest } from "../support/kubeadm_manifest.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
+import { newSigningKey, stageRelease } from "../support/release_stage.ts";
 import { sealedSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
@@ -43,6 +46,9 @@ const files = {
   ".kube/config":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
+  "kube-apiserver.yaml": kubeadmManifest(),
+  "copy.yaml": kubeadmManifest(),
+  "values.yaml": "form: systemd\nnodes: 1\n",
   "rewrite.conf":
     "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
     "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
@@ -63,6 +69,8 @@ const otherEnds: Readonly<Record<string, number>> = {
   // No other node answers, and nothing serves the socket of the embedded default.
   "trousseau doctor --nodes http://10.0.0.2:8090,http://10.0.0.3:8090 --snapshot snapshot.db": exitCodes.unmet.status,
   "trousseau doctor --root /host --junit - > doctor.xml": exitCodes.unmet.status,
+  // There is no kube-apiserver on this machine.
+  "trousseau apiserver ready --encrypts yes --timeout 3m": exitCodes.config.status,
   // There is no such file.
   "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.
@@ -82,6 +90,11 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
   const keyring = await makeKeyringStage(folder);
+  const { key, publicKey } = newSigningKey();
+  await stageRelease(`${folder}/dist`, { key });
+  await Deno.writeTextFile(`${folder}/release.pub`, publicKey);
+  const first = { ...encryptionDefaults, socketPath: plugin.socket, identity: "first" } as const;
+  await Deno.writeTextFile(`${folder}/first.yaml`, encryptionConfiguration(first));
   await work({ folder, file: config.file, socket: plugin.socket, keyring });
 }
 
@@ -98,7 +111,9 @@ function onStage(line: string, { folder, file, socket, keyring }: Stage): string
     .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
     .replaceAll("/var/backups/etcd", `${folder}/snapshots`)
-    .replaceAll("/etc/kubernetes/enc/config.yaml", `${folder}/encryption.yaml`);
+    .replaceAll("/etc/kubernetes/enc/config.yaml", `${folder}/encryption.yaml`)
+    .replaceAll("/run/pod-init", `${folder}/pod-init`)
+    .replaceAll("/etc/kubernetes/enc/first.yaml", `${folder}/first.yaml`);
 }
 
 /** The words that a shell hands to `trousseau`, or `undefined` if the line calls another program. */
@@ -153,7 +168,9 @@ for (const { name, examples } of commands) {
         equal(words.slice(0, name.split(" ").length).join(" "), name, "the example is one of this command");
         // Relative paths are the shell's.
         const placed = words.map((word) =>
-          word in files || word === "trousseau.yaml" || word === "snapshot.db" ? `${stage.folder}/${word}` : word
+          word in files || ["trousseau.yaml", "snapshot.db", "dist", "release.pub"].includes(word)
+            ? `${stage.folder}/${word}`
+            : word
         );
         const { status, err } = await ran(placed, stage);
         // There is no cluster to be asked.

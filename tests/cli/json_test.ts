@@ -12,6 +12,7 @@ import { fakeTerminal } from "../support/fake_terminal.ts";
 import { ApiServerDouble } from "../support/api_server_double.ts";
 import { makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
+import { newSigningKey, stageRelease } from "../support/release_stage.ts";
 import { plainSnapshot, sealedSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
@@ -36,6 +37,14 @@ async function writeSnapshot(folder: string, isSealed: boolean): Promise<string>
   const bytes = isSealed ? await sealedSnapshot(`${folder}/local.keys`) : plainSnapshot();
   await Deno.writeFile(`${folder}/snapshot.db`, bytes);
   return `${folder}/snapshot.db`;
+}
+
+/** A release and the key that it is signed with. @returns the words that name them. */
+async function writeRelease(folder: string): Promise<string[]> {
+  const { key, publicKey } = newSigningKey();
+  await stageRelease(`${folder}/dist`, { key });
+  await Deno.writeTextFile(`${folder}/release.pub`, publicKey);
+  return [`${folder}/dist`, "--public-key", `${folder}/release.pub`];
 }
 
 async function writeKubeconfig(folder: string, { origin, authority }: ApiServerDouble): Promise<string> {
@@ -63,6 +72,7 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder, name === "decrypt")] : []),
       ...(options.includes("root") ? ["--root", config.folder] : []),
       ...(name === "decrypt" ? ["--check"] : []),
+      ...(name === "verify-release" ? await writeRelease(config.folder) : []),
       ...(name === "rewrite"
         ? ["--kubeconfig", await writeKubeconfig(config.folder, cluster), "--resources", "secrets", "--dry-run"]
         : []),
@@ -88,6 +98,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
       ? ["--apiserver-args", "/nonexistent/args"]
       : name === "rewrite"
       ? ["--kubeconfig", "/nonexistent/kubeconfig"]
+      : name === "verify-release"
+      ? ["/nonexistent/dist", "--public-key", "/nonexistent/release.pub"]
       : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);

@@ -1,54 +1,99 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { artefacts, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
-import { formatSums, parseSums, sha256 } from "../../deploy/compile/compile.ts";
+import { sha256 } from "../../deploy/compile/base.ts";
 import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
 import { deno, repository, stage } from "../../deploy/compile/stage.ts";
+import { binaryName, ownArchitecture } from "../../deploy/compile/targets.ts";
+import { formatSums, parseSums } from "../../lib/release/sums.ts";
 import { copyCheckout, copyPackages, findRuntime, runTool } from "./support.ts";
 
 const runtime = await findRuntime();
+const fileOf = (artefact: string) => binaryName(artefact, ownArchitecture(), true);
 
-Deno.test("compile gives the same files from two checkouts with two caches, and verify tells a forged one", async (t) => {
+/** Compiles the checkout at `root`. */
+async function compileIn(root: string, env: Record<string, string>): Promise<void> {
+  await runTool(root, "deploy/compile/compile.ts", ["--stand-in"], env);
+}
+
+/** Compiles this checkout again, or another one, and compares with the sums. */
+async function rebuildIn(root: string, sums: string): Promise<string> {
+  return await runTool(root, "deploy/compile/rebuild.ts", [sums, "--stand-in"], runtime.env);
+}
+
+Deno.test("compile gives the same files from two checkouts with two caches, and rebuild tells a forged one", async (t) => {
   const folder = await Deno.makeTempDir();
   const [near, far] = [join(folder, "a"), join(folder, "another", "place", "altogether")];
   try {
-    const elsewhere = { ...runtime.env, DENO_DIR: await copyPackages(join(folder, "cache")) };
     await copyCheckout(near);
     await copyCheckout(far);
-    await runTool(near, "deploy/compile/compile.ts", [], runtime.env);
-    await runTool(far, "deploy/compile/compile.ts", [], elsewhere);
+    await Deno.mkdir(join(far, "tmp"));
+    await Deno.symlink(join(far, "tmp"), join(folder, "link"));
+    // Neither a temporary folder inside the checkout, nor the telemetry of the caller, gets into a binary.
+    const elsewhere = {
+      ...runtime.env,
+      DENO_DIR: await copyPackages(join(folder, "cache")),
+      TMPDIR: join(folder, "link"),
+      OTEL_DENO: "true",
+      OTEL_SERVICE_NAME: "caller",
+      DENO_COMPAT: "1",
+    };
+    await compileIn(near, runtime.env);
+    await compileIn(far, elsewhere);
     const sums = await Deno.readTextFile(join(near, "dist/SHA256SUMS"));
 
     await t.step("two checkouts", async () => {
       assert.equal(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
-      for (const { name } of artefacts) {
+      for (const name of artefacts.map(({ name }) => fileOf(name))) {
         assert.equal(await sha256(join(far, "dist", name)), await sha256(join(near, "dist", name)), name);
       }
     });
 
     await t.step("the sums are those of the files", async () => {
-      const found = ["trousseau", "clectl"].map(async (file) => ({
+      const found = ["trousseau", "clectl"].map(fileOf).map(async (file) => ({
         file,
         sha256: await sha256(join(near, "dist", file)),
       }));
       assert.deepEqual(parseSums(sums), await Promise.all(found));
     });
 
-    await t.step("verify from a third checkout", async () => {
-      const said = await runTool(repository, "deploy/compile/verify.ts", [join(near, "dist/SHA256SUMS")], runtime.env);
-      assert.match(said, /^Equal: trousseau [0-9a-f]{64} with .*\nEqual: clectl [0-9a-f]{64} with /);
+    await t.step("rebuild from a relative temporary folder, which names the runtime inside", async () => {
+      await Deno.mkdir(join(near, "tmp"));
+      const said = await runTool(near, "deploy/compile/rebuild.ts", [join(far, "dist/SHA256SUMS"), "--stand-in"], {
+        ...runtime.env,
+        TMPDIR: "tmp",
+      });
+      const [first, second, third] = said.split("\n");
+      assert.match(first ?? "", new RegExp(`^Equal: ${fileOf("trousseau")} [0-9a-f]{64}\\.$`));
+      assert.match(second ?? "", new RegExp(`^Equal: ${fileOf("clectl")} [0-9a-f]{64}\\.$`));
+      const inside = await sha256(runtime.env["DENORT_BIN"] ?? "");
+      assert.match(third ?? "", new RegExp(`^The runtime inside is a stand-in for denort .* SHA-256 ${inside}\\.$`));
     });
 
-    await t.step("verify refuses a sum that was forged", async () => {
+    await t.step("rebuild refuses a sum that was forged", async () => {
       const forged = join(folder, "SHA256SUMS");
-      const lie = parseSums(sums).map((sum) => sum.file === "clectl" ? { ...sum, sha256: "0".repeat(64) } : sum);
+      const lie = parseSums(sums).map((sum) =>
+        sum.file === fileOf("clectl") ? { ...sum, sha256: "0".repeat(64) } : sum
+      );
       await Deno.writeTextFile(forged, formatSums(lie));
-      await assert.rejects(runTool(repository, "deploy/compile/verify.ts", [forged], runtime.env));
+      await assert.rejects(rebuildIn(near, forged));
+    });
+
+    await t.step("a compilation that fails leaves the last result whole", async () => {
+      const before = await Deno.readTextFile(join(near, "lib/cli/clectl/main.ts"));
+      await Deno.writeTextFile(join(near, "lib/cli/clectl/main.ts"), "import './nowhere.ts';");
+      await assert.rejects(compileIn(near, runtime.env), /nowhere/);
+      await Deno.writeTextFile(join(near, "lib/cli/clectl/main.ts"), before);
+      assert.equal(await Deno.readTextFile(join(near, "dist/SHA256SUMS")), sums);
+      const files = (await Array.fromAsync(Deno.readDir(join(near, "dist")), ({ name }) => name)).toSorted();
+      assert.deepEqual(files, ["SHA256SUMS", fileOf("clectl"), fileOf("trousseau")]);
+      const found = parseSums(sums).map(({ file }) => sha256(join(near, "dist", file)));
+      assert.deepEqual(await Promise.all(found), parseSums(sums).map(({ sha256 }) => sha256));
     });
 
     await t.step("another source gives another file", async () => {
       await Deno.writeTextFile(join(far, "main.ts"), "\nglobalThis.changed = true;\n", { append: true });
-      await runTool(far, "deploy/compile/compile.ts", [], runtime.env);
+      await compileIn(far, runtime.env);
       assert.notEqual(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
     });
 
@@ -57,7 +102,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     const common = { ...denied, deny_import: [], allow_read: [], deny_read: null, ignore_read: null, prompt: false };
 
     await t.step("trousseau carries its permissions", async () => {
-      assert.deepEqual(await bakedPermissions(join(near, "dist/trousseau")), {
+      assert.deepEqual(await bakedPermissions(join(near, "dist", fileOf("trousseau"))), {
         ...common,
         allow_sys: ["statfs"],
         deny_sys: null,
@@ -72,7 +117,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     });
 
     await t.step("clectl carries its permissions", async () => {
-      assert.deepEqual(await bakedPermissions(join(near, "dist/clectl")), {
+      assert.deepEqual(await bakedPermissions(join(near, "dist", fileOf("clectl"))), {
         ...common,
         allow_sys: null,
         deny_sys: [],
@@ -93,7 +138,8 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
       ignore: !runtime.real,
       fn: async () => {
         for (const { name } of artefacts) {
-          const { code, stdout } = await new Deno.Command(join(near, "dist", name), { args: ["version"] }).output();
+          const { code, stdout } = await new Deno.Command(join(near, "dist", fileOf(name)), { args: ["version"] })
+            .output();
           assert.equal(code, 0);
           assert.match(new TextDecoder().decode(stdout), new RegExp(`^${name} 0\\.\\d+\\.\\d+`));
         }
@@ -101,7 +147,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     });
 
     await t.step("the image's base has all that the file asks for", async () => {
-      const needs = readElf(await Deno.readFile(join(near, "dist/trousseau")));
+      const needs = readElf(await Deno.readFile(join(near, "dist", fileOf("trousseau"))));
       assertServedByImage(needs);
       for (const page of ["docs/install.md", "docs/compatibility.md"]) {
         const text = await Deno.readTextFile(join(repository, page));
@@ -120,6 +166,10 @@ async function bakedPermissions(binary: string): Promise<Record<string, unknown>
   const tail = new TextDecoder("latin1").decode(bytes.subarray(-8 * 1024 * 1024));
   const found = /"permissions":(\{"allow_env":[^{}]*\})/.exec(tail)?.[1];
   assert.ok(found !== undefined, "no permissions in the compiled file");
+  // Deno writes the settings of its telemetry beside them.
+  const telemetry = /"otel_config":(\{[^{}]*\})/.exec(tail)?.[1] ?? "";
+  const { tracing_enabled, metrics_enabled, console }: Record<string, unknown> = JSON.parse(telemetry);
+  assert.deepEqual([tracing_enabled, metrics_enabled, console], [false, false, "Ignore"]);
   const { allow_import: hosts, ...rest }: Record<string, unknown> = JSON.parse(found);
   assert.ok(Array.isArray(hosts), "Deno's own list of hosts, all of which are denied");
   return rest;

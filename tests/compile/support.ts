@@ -5,7 +5,10 @@
  */
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
+import { DenortUnavailable, findDenort } from "../../deploy/compile/base.ts";
+import { sourcePlaceholder, withSource } from "../../deploy/compile/source.ts";
 import { deno, repository } from "../../deploy/compile/stage.ts";
+import { ownArchitecture } from "../../deploy/compile/targets.ts";
 
 /** What `deno compile` copies into every binary. */
 export interface Runtime {
@@ -19,22 +22,21 @@ export interface Runtime {
  * Finds out whether a compiled runtime is at hand or can be fetched.
  *
  * Where it cannot, Deno's own executable stands in, and a note says so loudly: the file that comes out is then compared,
- * hashed and read as ELF, but not run.
+ * hashed and read as ELF, but not run. Both are compiled with `--stand-in`, since the table of sums may lack this one.
  */
 export async function findRuntime(): Promise<Runtime> {
   const given = Deno.env.get("DENORT_BIN");
   if (given !== undefined) return { real: await isCompiledRuntime(given), env: { DENORT_BIN: given } };
   const folder = await Deno.makeTempDir();
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   try {
-    await Deno.writeTextFile(join(folder, "nothing.js"), "");
-    await deno(["compile", "--quiet", "--no-config", "--no-lock", "--output", "nothing", "nothing.js"], folder);
-    return { real: true, env: {} };
+    const { bytes } = await findDenort(ownArchitecture(), folder);
+    await Deno.writeFile(join(folder, "denort"), bytes, { mode: 0o755 });
+    return { real: true, env: { DENORT_BIN: join(folder, "denort") } };
   } catch (thrown) {
-    if (!String(thrown).includes("Setting up base binary")) throw thrown;
+    if (!(thrown instanceof DenortUnavailable)) throw thrown;
     await note("no compiled runtime can be fetched here, so Deno's own executable stands in: the binary is not run");
     return { real: false, env: { DENORT_BIN: Deno.execPath() } };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 
@@ -48,13 +50,24 @@ async function note(text: string): Promise<void> {
   await Deno.stderr.write(new TextEncoder().encode(`\n*** NOTE: ${text}. ***\n`));
 }
 
-/** Copies what a build reads of the checkout to `to`. */
+/** The commit that {@linkcode copyCheckout} writes into a copy, as `git archive` does. */
+export const copiedCommit = {
+  commit: "0123456789abcdef0123456789abcdef01234567",
+  time: 1_700_000_000,
+  modified: false,
+};
+
+/** Copies what a build reads of the checkout to `to`, with a commit of its own. */
 export async function copyCheckout(to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   const configs = ["", ".keyring", ".clectl", ".dev"].flatMap((part) => [`deno${part}.json`, `deno${part}.lock`]);
   for (const part of [...configs, "main.ts", "lib", "proto", "deploy/compile"]) {
     await cp(join(repository, part), join(to, part), { recursive: true, dereference: true });
   }
+  const version = join(to, "lib/base/version.ts");
+  const text = await Deno.readTextFile(version);
+  if (!text.includes(sourcePlaceholder)) throw new Error("lib/base/version.ts has no place for the commit.");
+  await Deno.writeTextFile(version, withSource(text, copiedCommit));
 }
 
 /**

@@ -17,6 +17,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 import { parseTemplate } from "../../lib/api/keyring/templates.ts";
 import { parsePolicy } from "../../lib/services/keyring/policy/policy_text.ts";
 import { providerKinds } from "../../lib/provider/registry.ts";
+import { initValuesIn } from "../../lib/config/init_values.ts";
 import { contentOf, fakeFiles, fakePath } from "../support/fake_files.ts";
 import type { Block } from "./markdown.ts";
 import { simpleCommands, typedLines } from "./shell.ts";
@@ -168,6 +169,7 @@ async function faultOfValue(value: unknown, text: string): Promise<string | unde
   // Another object of Kubernetes, a rule of sops, rules and targets of Prometheus.
   if (typeof value["apiVersion"] === "string" && typeof value["kind"] === "string") return undefined;
   if (isList(value["creation_rules"])) return undefined;
+  if ("form" in value) return complaintOf(() => initValuesIn("values.yaml", text, undefined));
   if ("roles" in value) return complaintOf(() => parsePolicy(text, 1));
   if (isList(value["groups"])) return faultOfRules(value["groups"]);
   if (isList(value["scrape_configs"])) return undefined;

@@ -43,6 +43,7 @@ const provider = "{ name: a, kind: local, keyFile: /etc/trousseau/local.keys }";
 const faults: readonly (readonly [language: string, text: string, fault: RegExp])[] = [
   ["", "a", /^its language "" is none of/],
   ["sh", "if true; then", /^bash does not parse it/],
+  ["yaml", "form: systemd\nnods: 3\n", /nods: unknown key/],
   ["sh", "trousseau serve --confg a.yaml", /has no option --confg/],
   ["sh", "clectl create db/x --valeu a", /has no option --valeu/],
   ["sh", "a && sudo /usr/local/bin/trousseau sreve", /sreve/],
@@ -79,6 +80,7 @@ const sound: readonly (readonly [language: string, text: string])[] = [
   ["yaml", "outage: { policy: failReady, after: 5m }\n"],
   ["yaml", "readForeign: [{ format: vault-kubernetes-kms, providers: [vault-eu] }]\n"],
   ["yaml", "sops: { socket: { group: deployers }, keys: [{ name: a, providers: [vault] }] }\n"],
+  ["yaml", "form: systemd\nnodes: 3\n"],
   ["yaml", "auth: { method: token, token: { file: /etc/trousseau/token } }\n"],
   ["yaml", "roles: { a: { take: [{ person: anna }], rules: [{ path: db, verbs: [read] }] } }\n"],
   ["tmpl", "password={{ db/prod/john#password | sh }}\n"],

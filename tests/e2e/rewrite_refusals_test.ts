@@ -171,6 +171,56 @@ Deno.test("rewrite needs each right of the policy file; what is forbidden or ref
   }
 });
 
+/** A custom resource with a column that shows a value, and one object. */
+const widgets = [
+  {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "widgets.example.com" },
+    spec: {
+      group: "example.com",
+      names: { plural: "widgets", singular: "widget", kind: "Widget", listKind: "WidgetList" },
+      scope: "Namespaced",
+      versions: [{
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+        additionalPrinterColumns: [
+          { name: "Token", type: "string", jsonPath: ".token", priority: 1 },
+          { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+        ],
+      }],
+    },
+  },
+] as const;
+
+Deno.test("rewrite names the columns of a custom resource that show a value, and where no migrations are served, the gate", async () => {
+  await using node = await Node.make();
+  await using cluster = await Cluster.start();
+  await apply(cluster, ...widgets);
+  const widget = { apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "one" }, token: "hunter2" };
+  const path = "/apis/example.com/v1/namespaces/default/widgets";
+  await waitFor(
+    "the custom resource",
+    async () => (await cluster.server.request("POST", path, widget)).status === 201,
+    {
+      timeoutMs: 60_000,
+      everyMs: 100,
+    },
+  );
+  const rewrite = (...more: readonly string[]) =>
+    node.command("rewrite", "--kubeconfig", cluster.server.kubeconfig, ...more, "--dry-run");
+  const { code, stdout, stderr } = await rewrite("--resources", "widgets.example.com,secrets");
+  equal(code, 0, stderr);
+  match(stdout, /^Answers about widgets\.example\.com have its printer columns Token beside the names/m);
+  match(stdout, /^widgets\.example\.com +1 +-$/m);
+  equal(stdout.includes("hunter2") || stdout.includes("Answers about secrets"), false);
+  const unserved = await rewrite("--resources", "secrets", "--by", "migration");
+  equal(unserved.code, 78, unserved.stdout);
+  match(unserved.stderr, /serves no StorageVersionMigration .*--feature-gates=StorageVersionMigrator=true/);
+});
+
 Deno.test("rewrite ends with 77 and changes nothing where its client certificate has expired", async () => {
   await using node = await Node.make();
   const authority = new Authority("Clients");

@@ -320,7 +320,9 @@ const casesAlone = [
 ];
 
 Deno.test("every alert is seen on real metrics, or is one of the few that promtool's cases alone show", async () => {
-  const alerts = [...(await Deno.readTextFile(rules)).matchAll(/- alert: (\w+)/g)].map(([, alert = ""]) => alert);
+  // Those about the keyring: keyring_rules_readings_test.ts.
+  const text = await Deno.readTextFile(rules);
+  const alerts = [...text.matchAll(/- alert: (?!TrousseauKeyring)(\w+)/g)].map(([, alert = ""]) => alert);
   deepEqual([...Object.keys(courses), ...live, ...casesAlone].toSorted(), alerts.toSorted());
 });
 

@@ -16,5 +16,5 @@ async function promtool(...args: readonly string[]): Promise<void> {
 Deno.test("promtool accepts rules.yaml", () => promtool("check", "rules", "rules.yaml"));
 
 Deno.test("promtool finds each alert silent and firing where the cases say so", async () => {
-  await promtool("test", "rules", "rules_cases.yaml", "rules_cases_days.yaml");
+  await promtool("test", "rules", "rules_cases.yaml", "rules_cases_days.yaml", "rules_cases_keyring.yaml");
 });

@@ -11,12 +11,13 @@ import { programOf, type Recipe } from "../support/program_recipes.ts";
 
 const kubernetes = "k8s.io/component-base/version";
 
+/** Without a version a program of Kubernetes would say that it is 0.0.0 and switch its features accordingly. */
+const kubernetesFlags =
+  `-s -w -X ${kubernetes}.gitVersion=v1.36.3 -X ${kubernetes}.gitMajor=1 -X ${kubernetes}.gitMinor=36`;
+
 const recipes = {
-  "kube-apiserver": {
-    module: "kube-apiserver",
-    // Without a version the API server would say that it is 0.0.0 and switch its features accordingly.
-    ldflags: `-s -w -X ${kubernetes}.gitVersion=v1.36.3 -X ${kubernetes}.gitMajor=1 -X ${kubernetes}.gitMinor=36`,
-  },
+  "kube-apiserver": { module: "kube-apiserver", ldflags: kubernetesFlags },
+  "kube-controller-manager": { module: "kube-controller-manager", ldflags: kubernetesFlags },
   "vault-test-server": { module: "vault", ldflags: "-s -w" },
   "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
   "sops": { module: "sops", package: "github.com/getsops/sops/v3/cmd/sops", ldflags: "-s -w" },
@@ -36,6 +37,7 @@ const recipes = {
     at: "../../../deploy/samples/kms-plugin-python",
     program: "python3",
   },
+  "nfpm": { packages: "nfpm", at: "../../../deploy/packages", program: "nfpm" },
   "moto_server": { packages: "moto", program: "moto_server" },
   "bao": { packages: "openbao", program: "bao" },
 } as const satisfies Record<string, Recipe>;

@@ -5,13 +5,13 @@ import assert from "node:assert/strict";
 import type { Event, HealthState } from "../../lib/telemetry/events.ts";
 import { decorate } from "../../lib/provider/decorated.ts";
 import { openService, type QuorumState } from "../../lib/services/kms/service.ts";
-import { fastClock } from "../support/fast_clock.ts";
+import { fastPauses } from "../support/fast_clock.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { pause, waitFor } from "../support/processes.ts";
 import { refuse, VaultDouble } from "../support/vault_double.ts";
 import { openVault, patient, userpassAuth } from "../support/vault_settings.ts";
 
-/** The speed of the service's clock: its waits are seconds, and Vault answers in milliseconds. */
+/** The speed of the service's pauses, which are seconds: Vault answers in milliseconds. */
 const speed = 5;
 
 /** Causes a fault of Vault. */
@@ -58,7 +58,7 @@ async function under(fault: Fault, { graceMs = 0, until }: Options = {}): Promis
     dekMaxAgeMs: 3_600_000,
     probeIntervalMs: 1000,
     store: new MemoryStore(),
-    clock: fastClock(speed),
+    clock: fastPauses(speed),
     notify,
   });
   await waitFor("an Encrypt", () => service.peek().canEncrypt, { timeoutMs: 10_000, everyMs: 20 });

@@ -20,6 +20,12 @@ export const bootable = {
   packages: ["systemd", "systemd-sysv", "dbus", "libgcc-s1", "procps", "logrotate"],
 } as const satisfies DebianRecipe;
 
+/** The same with rpm's own tool: no distribution that uses it can be had from Debian's mirror. */
+export const bootableWithRpm = {
+  ...bootable,
+  packages: [...bootable.packages, "rpm"],
+} as const satisfies DebianRecipe;
+
 /**
  * The folder of a system; makes it the first time, which takes one to five minutes. Nothing writes to it afterwards.
  *

@@ -6,7 +6,13 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
+import { readApiServerPod } from "../../lib/config/apiserver/static_pod.ts";
 import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
+import { environmentFrom } from "../../lib/config/environment.ts";
+import { loadConfig } from "../../lib/config/load.ts";
+import { fakeFiles } from "../support/fake_files.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+import { moduleFolder } from "./tools.ts";
 import { ManifestJudge, tool, toolOutput } from "./validation.ts";
 
 const deploy = new URL("../../deploy", import.meta.url).pathname;
@@ -88,6 +94,51 @@ Deno.test("kubeadm takes the ClusterConfiguration, and refuses a field that it d
   await Deno.remove(wrong);
 });
 
+Deno.test("kubeadm writes flag and mounts into kube-apiserver's manifest", async () => {
+  await inFolder(async (folder) => {
+    const args = ["init", "phase", "control-plane", "apiserver", "--dry-run", "--config"];
+    await toolOutput("kubeadm", [...args, join(deploy, "kubeadm/cluster-configuration.yaml")], {
+      KUBEADM_INIT_DRYRUN_DIR: folder,
+    });
+    const start = readApiServerPod(await Deno.readTextFile(join(folder, "kube-apiserver.yaml")));
+    ok(start?.words.includes("--encryption-provider-config=/etc/kubernetes/enc/config.yaml"));
+    ok(start?.words.includes("--encryption-provider-config-automatic-reload=true"));
+    for (const path of ["/etc/kubernetes/enc", "/run/trousseau"]) {
+      ok(start?.mounts.some(({ mountPath, hostPath }) => mountPath === path && hostPath === path), path);
+    }
+  });
+});
+
+Deno.test("kubeadm takes the patch for a rootless control plane", async () => {
+  await inFolder(async (folder) => {
+    const group = { spec: { securityContext: { supplementalGroups: [1] } } };
+    // kubeadm itself writes this group where kube-apiserver is not root, which a dry run leaves out.
+    await Deno.writeTextFile(join(folder, "kube-apiserver0+strategic.json"), JSON.stringify(group));
+    const patch = await read("kubeadm/rootless/kube-apiserver+json.yaml");
+    await Deno.writeTextFile(join(folder, "kube-apiserver1+json.yaml"), patch);
+    const init = (await read("kubeadm/rootless/init-configuration.yaml")).replace("/etc/kubernetes/patches", folder);
+    const config = join(folder, "kubeadm.yaml");
+    await Deno.writeTextFile(config, `${init}---\n${await read("kubeadm/cluster-configuration.yaml")}`);
+    await toolOutput("kubeadm", ["init", "phase", "control-plane", "apiserver", "--dry-run", "--config", config], {
+      KUBEADM_INIT_DRYRUN_DIR: folder,
+    });
+    const start = readApiServerPod(await Deno.readTextFile(join(folder, "kube-apiserver.yaml")));
+    deepEqual(start?.moreGroups, [1, 65532]);
+  });
+});
+
+Deno.test("the KubeadmControlPlane is one that the CRD of Cluster API takes", async () => {
+  const folder = join(await moduleFolder("sigs.k8s.io/cluster-api@v1.14.2"), "controlplane/kubeadm/config/crd/bases");
+  const crd = join(folder, "controlplane.cluster.x-k8s.io_kubeadmcontrolplanes.yaml");
+  // The annotation of `apply` would be too large for it.
+  equal((await judge.cluster.kubectl(["create", "--filename", crd])).code, 0);
+  await judge.cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "--filename", crd]);
+  const text = await read("cluster-api/kubeadm-control-plane.yaml");
+  const { code, stderr } = await judge.dryRun(text.replace("metadata:\n", "metadata:\n  namespace: default\n"));
+  equal(code, 0, stderr);
+  match((await judge.dryRun(text.replace("extraVolumes", "extraVolume"))).stderr, /extraVolume/);
+});
+
 Deno.test("the DaemonSet of each overlay is one that the API server takes", async () => {
   for (const folder of ["base", "overlays/other-nodes"]) await judge.accepts(await kustomized(folder));
   const [{ spec } = { spec: undefined }] = documents(await kustomized("overlays/other-nodes"));
@@ -138,6 +189,8 @@ Deno.test("the chart's hosted mode makes configuration, EncryptionConfiguration 
   ]);
   const config = parse(made.find(({ data }) => data?.["trousseau.yaml"] !== undefined)?.data?.["trousseau.yaml"] ?? "");
   deepEqual(config.telemetry, { log: { level: "warn" }, listen: "0.0.0.0:8090" });
+  const contents = { "/c.yaml": stringify(config), "/etc/trousseau-credentials/token": "x" };
+  await loadConfig("/c.yaml", environmentFrom(() => undefined), fakeFiles({ contents }));
   const encryption = made.find(({ data }) => data?.["config.yaml"] !== undefined)?.data?.["config.yaml"] ?? "";
   deepEqual(readEncryptionFile("config.yaml", encryption).doubts, []);
 });
@@ -190,9 +243,11 @@ Deno.test("the chart's policy adds the container before kube-apiserver", async (
     volumes: [{ name: "data", emptyDir: {} }],
     containers: [{ name: "kube-apiserver", image: "a", volumeMounts: [{ name: "data", mountPath: "/data" }] }],
   }));
+  const sidecar =
+    parse(await read("kustomize/components/sidecar/deployment.yaml")).spec.template.spec.initContainers[0];
   for (const pod of [bare, full]) {
-    equal(pod.initContainers[0].name, "trousseau");
-    equal(pod.initContainers[0].restartPolicy, "Always");
+    // The server adds its defaults.
+    deepEqual(partOf(pod.initContainers[0], sidecar), sidecar);
     const server = pod.containers.find(({ name }: { name: string }) => name === "kube-apiserver");
     const paths: string[] = server.volumeMounts.map((mount: { mountPath: string }) => mount.mountPath);
     ok(paths.includes("/run/trousseau") && paths.includes("/etc/kubernetes/enc"), paths.join());
@@ -212,4 +267,13 @@ async function podOf(pod: unknown) {
   const { code, stdout, stderr } = await judge.dryRun(JSON.stringify(pod));
   equal(code, 0, stderr);
   return JSON.parse(stdout).spec;
+}
+
+/** The fields of a value that a pattern has. */
+function partOf(value: unknown, pattern: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(pattern)) return value.map((item, at) => partOf(item, pattern[at]));
+  if (typeof value !== "object" || value === null || typeof pattern !== "object" || pattern === null) return value;
+  return Object.fromEntries(
+    Object.entries(pattern).map(([name, inner]) => [name, partOf((value as Record<string, unknown>)[name], inner)]),
+  );
 }

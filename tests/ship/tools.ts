@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { run } from "../support/processes.ts";
 import { type GoRecipe, programOf } from "../support/program_recipes.ts";
 
 const kubernetes = "k8s.io/component-base/version";
@@ -12,6 +13,7 @@ const recipes = {
   "kubeconform": { module: "kubeconform", package: "github.com/yannh/kubeconform/cmd/kubeconform", ldflags: "-s -w" },
   "helm": { module: "helm", package: "helm.sh/helm/v4/cmd/helm", ldflags: "-s -w" },
   "kustomize": { module: "kustomize", package: "sigs.k8s.io/kustomize/kustomize/v5", ldflags: "-s -w" },
+  "hcl-check": { module: "hcl-check", ldflags: "-s -w" },
   "kubeadm": {
     module: "kubeadm",
     package: "k8s.io/kubernetes/cmd/kubeadm",
@@ -31,3 +33,19 @@ export async function toolProgram(name: ToolName): Promise<string> {
 
 /** All of them. */
 export const toolNames = Object.keys(recipes) as readonly ToolName[];
+
+/**
+ * The folder of a Go module with its sources, such as the CRDs of a project; fetched through the module proxy.
+ *
+ * @param module with its version; `tools/modules/go.sum` has its hash, without which it is refused.
+ */
+export async function moduleFolder(module: `${string}@v${string}`): Promise<string> {
+  const cwd = join(import.meta.dirname ?? ".", "tools/modules");
+  const sums = await Deno.readTextFile(join(cwd, "go.sum"));
+  if (!sums.includes(`${module.replace("@", " ")} h1:`)) throw new Error(`go.sum has no hash of ${module}.`);
+  const { code, stdout, stderr } = await run("go", ["mod", "download", "-json", module], { cwd });
+  if (code !== 0) throw new Error(`Cannot fetch ${module}: ${stdout}${stderr}`);
+  const { Dir, Sum }: { Dir: string; Sum: string } = JSON.parse(stdout);
+  if (!sums.includes(`${module.replace("@", " ")} ${Sum}\n`)) throw new Error(`${module} has another hash: ${Sum}.`);
+  return Dir;
+}

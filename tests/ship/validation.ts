@@ -16,14 +16,22 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a tool in a folder. */
-export async function tool(name: ToolName, args: readonly string[], cwd?: string): Promise<Outcome> {
-  return await run(await toolProgram(name), args, cwd === undefined ? {} : { cwd });
+/** Runs a tool. @param env variables besides those of the test. */
+export async function tool(
+  name: ToolName,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  return await run(await toolProgram(name), args, { env });
 }
 
 /** The output of a tool that must end with 0. */
-export async function toolOutput(name: ToolName, args: readonly string[], cwd?: string): Promise<string> {
-  const { code, stdout, stderr } = await tool(name, args, cwd);
+export async function toolOutput(
+  name: ToolName,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await tool(name, args, env);
   equal(code, 0, `${name} ${args.join(" ")}:\n${stdout}${stderr}`);
   return stdout;
 }

@@ -29,7 +29,7 @@ const commands = [
     run: async (call) => {
       const { printVersion, versionDocument } = await import("../version.ts");
       // YAML is a format of this program alone.
-      const isPrinted = await (await import("./output/print.ts")).printedDocument(call, versionDocument());
+      const isPrinted = await (await import("./output/print.ts")).printedDocument(call, await versionDocument());
       return isPrinted ? exitCodes.ok.status : await printVersion({ ...call, options: {} });
     },
   },

@@ -51,11 +51,14 @@ export const clusterCommands = [
     summary: "have every object in etcd encrypted with the current key",
     description:
       "Sends an empty patch for each object, upon which the API server writes it again under its current key if it is not. " +
-      "Only names and counts come back: answers are Tables without objects. The " +
+      "Only names come back, since answers are Tables without objects; those of custom resources have their printer columns " +
+      "too, which can show a value. The " +
       "resources are those of the EncryptionConfiguration. First every API server must use the key ID that the plugin " +
       "announces; Leases in kube-system count them. list on Secrets means reading them, so take a " +
       "short-lived credential with the ClusterRole of deploy/policies/rewrite-clusterrole.yaml, and run it on a control " +
-      "plane node. An ended run goes on where it was. The exit status is 1 if an object was refused, and 69 if an API " +
+      "plane node. An ended run goes on where it was. With --by migration kube-controller-manager does the work: one " +
+      "StorageVersionMigration for each resource is made, watched and removed, and the count of verify follows if --etcd " +
+      "is given. The exit status is 1 if an object was refused, and 69 if an API " +
       "server is not ready.",
     positionals: [],
     options: [
@@ -71,6 +74,13 @@ export const clusterCommands = [
       "timeout",
       "rate",
       "state",
+      "by",
+      "migration-timeout",
+      "etcd",
+      "cacert",
+      "cert",
+      "key",
+      "etcd-prefix",
       "dry-run",
       "json",
       "log-level",
@@ -87,6 +97,10 @@ export const clusterCommands = [
       {
         line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --expect-key-id ID --local-only",
         does: "on each of several control plane nodes, by the API server of that node",
+      },
+      {
+        line: "trousseau rewrite --kubeconfig rewrite.conf --resources secrets --expect-key-id ID --by migration",
+        does: "by kube-controller-manager, where StorageVersionMigration is served",
       },
     ],
     run: async (call) => (await import("./rewrite.ts")).rewrite(call),

@@ -6,6 +6,7 @@
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import { clusterCommands } from "./cluster_commands.ts";
 import { keyringCommands } from "./keyring_commands.ts";
+import { nodeCommands } from "./node_commands.ts";
 import { etcdSourceOptions } from "./options.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
@@ -256,6 +257,7 @@ export const commands = [
     ],
     run: async (call) => (await import("./encryption_config.ts")).encryptionConfig(call),
   },
+  ...nodeCommands,
   {
     name: "config schema",
     summary: "print the JSON Schema of the configuration, for editors",
@@ -282,6 +284,22 @@ export const commands = [
       },
     ],
     run: async (call) => (await import("./config_convert.ts")).configConvert(call),
+  },
+  {
+    name: "verify-release",
+    summary: "verify the files of a release before they are installed",
+    description:
+      "Verifies the signature of SHA256SUMS, every file against it, the bill of materials against the binaries (their " +
+      "hashes, the packages and the runtime inside), and the provenance against the commit inside the binaries. It reads " +
+      "the folder alone. The exit status is 1 if something does not hold; each line names the file. The public key must " +
+      "come from another place than the release.",
+    positionals: [{ name: "DIR", files: true }],
+    options: ["public-key", "commit", "stand-in", "json", "log-level"],
+    examples: [
+      { line: "trousseau verify-release dist --public-key release.pub", does: "after the download" },
+      { line: "trousseau verify-release dist --public-key release.pub --json", does: "the same for a script" },
+    ],
+    run: async (call) => (await import("./verify_release.ts")).verifyReleaseCommand(call),
   },
   completionsCommand("trousseau"),
   versionCommand("trousseau", "Trousseau"),

@@ -5,7 +5,7 @@
  */
 import type { EncryptionEntry, EncryptionFile, KmsEntry } from "../../config/encryption/file.ts";
 import { covers, sameResource } from "../../config/encryption/rules.ts";
-import { pathOfEndpoint } from "../../config/socket_path.ts";
+import { pathOfEndpoint, withoutVarRun } from "../../config/socket_path.ts";
 import { UsageError } from "../command.ts";
 import { printable } from "../terminal.ts";
 
@@ -102,7 +102,9 @@ function isOurs(provider: EncryptionEntry["providers"][number], request: StageRe
 }
 
 function reachesUs({ endpoint, apiVersion }: KmsEntry, request: StageRequest): boolean {
-  return pathOfEndpoint(endpoint) === request.socketPath && apiVersion === request.apiVersion;
+  const path = pathOfEndpoint(endpoint);
+  const isOurSocket = path !== undefined && withoutVarRun(path) === withoutVarRun(request.socketPath);
+  return isOurSocket && apiVersion === request.apiVersion;
 }
 
 function numbered(name: string, base: string): boolean {

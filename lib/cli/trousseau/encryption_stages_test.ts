@@ -232,6 +232,23 @@ Deno.test("staged() notes facts that are easily overlooked", () => {
   equal(all([["secrets", "aescbc identity"]], { stage: "write" }), "");
 });
 
+Deno.test("staged() takes /var/run for /run, in the file and in --socket: both spellings mean one socket", () => {
+  const spellings = [
+    ["/var/run/t/kms.sock", socketPath],
+    [socketPath, "/var/run/t/kms.sock"],
+    ["/var/run/t/./kms.sock", socketPath],
+  ] as const;
+  for (const [written, asked] of spellings) {
+    const change = { stage: "write", socketPath: asked } as const;
+    const { lists, notes } = run([["secrets", `aescbc kms:trousseau@${written}`]], change);
+    deepEqual([lists, notes], [[["secrets", "kms:trousseau aescbc"]], []], written);
+    match(run([["secrets", `kms:old@${written}`]], change).notes.join(), /kms old at the same socket/);
+  }
+  for (const other of ["/var/running/t/kms.sock", "/srv/var/run/t/kms.sock", "/var/run/kms.sock"]) {
+    throws(() => run([["secrets", `aescbc kms:trousseau@${other}`]]), /has another endpoint than --socket/);
+  }
+});
+
 Deno.test("staged() generates no duplicate name, whatever names the file contains", () => {
   const from: Entry[] = [["a", "kms:trousseau-2@/run/other.sock"], ["b", "aescbc"], ["c", "aescbc"]];
   const { lists } = run(from, { stage: "write" });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { initForms } from "../../config/init_forms.ts";
 import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
 import { apiServerPlaces } from "./in_cluster.ts";
 
@@ -172,6 +173,49 @@ export const options = {
     files: true,
     summary: "the EncryptionConfiguration whose resources count; else the one in kube-apiserver's manifest",
   },
+  "form": {
+    type: "string",
+    value: "FORM",
+    choices: initForms,
+    summary:
+      "how Trousseau runs: as a unit, as a static pod, or as a unit of a new kubeadm cluster; systemd if not given",
+  },
+  "values": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the configuration and the cluster; without it, an example with Vault whose lines have to be edited",
+  },
+  "folder": {
+    type: "string",
+    value: "FOLDER",
+    files: true,
+    summary:
+      "where the files are made; below /run, $XDG_RUNTIME_DIR/trousseau-init or /run/trousseau-init if not given",
+  },
+  "manifest": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the manifest of kube-apiserver; /etc/kubernetes/manifests/kube-apiserver.yaml if not given",
+  },
+  "encryption-file": {
+    type: "string",
+    long: "encryption-config",
+    value: "FILE",
+    files: true,
+    summary: "the EncryptionConfiguration on this node; /etc/kubernetes/enc/config.yaml if not given",
+  },
+  "automatic-reload": {
+    type: "boolean",
+    summary: "have kube-apiserver read a changed EncryptionConfiguration without a restart",
+  },
+  "encrypts": {
+    type: "string",
+    value: "STATE",
+    choices: ["yes", "reloading", "no"],
+    summary: "wait until it has a KMS plugin, has one and reads changed files, or has none",
+  },
   "scope": {
     type: "string",
     long: "resources",
@@ -186,6 +230,18 @@ export const options = {
   "all-revisions": { type: "boolean", summary: "count older revisions too" },
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
+  "by": {
+    type: "string",
+    value: "WAY",
+    choices: ["patch", "migration"],
+    summary:
+      "who writes: patch, this command; migration, kube-controller-manager by StorageVersionMigration; patch if not given",
+  },
+  "migration-timeout": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --by migration: how long all migrations may take; 1h if not given",
+  },
   "apiservers": {
     type: "string",
     value: "URLS",
@@ -229,6 +285,17 @@ export const options = {
   "export": {
     type: "boolean",
     summary: "write a tar archive of manifests for kubectl apply to stdout; of the keys that are named, else of all",
+  },
+  "public-key": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the public key of the releases, as minisign -G wrote it",
+  },
+  "commit": { type: "string", value: "COMMIT", summary: "the commit that the release must be made from" },
+  "stand-in": {
+    type: "boolean",
+    summary: "accept binaries around another runtime than denort, to try the steps: it is no release",
   },
   version: sharedOptions.version,
   help: sharedOptions.help,

@@ -4,75 +4,66 @@
  * @module
  */
 import type { Clock } from "../../base/clock.ts";
-import { toKmsError } from "../../base/errors.ts";
-import type { ClusterAccess } from "../../cluster/apiserver/access.ts";
 import { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
 import type { Collection } from "../../cluster/rewrite/object_names.ts";
 import type { PatientCall } from "../../cluster/rewrite/patient_requests.ts";
 import type { RewriteProgress } from "../../cluster/rewrite/rewrite_progress.ts";
 import { collectionsOf, countAll, rewriteCall, RewriteRun } from "../../cluster/rewrite/rewrite_run.ts";
 import { RewriteStateFile } from "../../cluster/rewrite/rewrite_state.ts";
-import {
-  awaitReady,
-  type CensusOptions,
-  isComplete,
-  type ServerCensus,
-  takeCensus,
-} from "../../cluster/rewrite/server_census.ts";
+import { type CensusOptions, isComplete } from "../../cluster/rewrite/server_census.ts";
 import { readClusterAccess } from "../../config/cluster_access.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { type Progress, startProgress } from "../progress.ts";
 import {
-  announcedKeyId,
   assumedReady,
   otherServers,
   readyWait,
+  refuseOptionsOfOtherWay,
   rewriteFolder,
   rewriteRate,
 } from "./rewrite_options.ts";
-import { censusText, notReady, progressText } from "./rewrite_messages.ts";
+import { lastLook, openCensus, type ReadyLimits, readyServers } from "./rewrite_census.ts";
+import { withColumnNotes } from "./rewrite_columns.ts";
+import { progressText } from "./rewrite_messages.ts";
+import { rewriteByMigration } from "./rewrite_migration.ts";
 import { printCounts, printRewrite } from "./rewrite_report.ts";
 import { type RewriteTargets, rewriteTargets } from "./rewrite_targets.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 const action = "rewrite the objects";
 
-/** Milliseconds between two looks at the API servers. */
-const lookMs = 4_000;
-
-/** Has the API server write every object again, so that it is under the current key. */
+/** Has every object written again by the API server, so that it is under the current key. */
 export async function rewrite(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
+  refuseOptionsOfOtherWay(call);
   const limits = { rate: rewriteRate(call), assumed: assumedReady(call), waitMs: readyWait(call) };
   const access = await readClusterAccess(options.kubeconfig, terminal.environment);
   const elsewhere = otherServers(call, access);
   using client = await ApiServerClient.open(access, action);
   const targets = await rewriteTargets(call, client);
   const patient = rewriteCall({ client, clock: terminal.clock, signal: terminal.signal });
+  if (options.by === "migration") return await rewriteByMigration(call, patient, { targets, limits, elsewhere });
   if (options["dry-run"]) return await dryRun(call, patient, targets);
   if (targets.api === "v1beta1") return await rewriteAll(call, patient, { targets, limits, census: undefined });
-  const keyId = await announcedKeyId(call);
-  using others = await openAll(elsewhere);
-  const { clock, signal } = patient;
-  const localOnly = options["local-only"] === true;
-  const census = { client, clients: [client, ...others.clients], keyId, localOnly, clock, signal };
-  return await rewriteAll(call, patient, { targets, limits, census });
+  using census = await openCensus(call, patient, elsewhere);
+  return await rewriteAll(call, patient, { targets, limits, census: census.options });
 }
 
 /** A run of the command. */
 interface RewritePlan {
   readonly targets: RewriteTargets;
-  readonly limits: { readonly rate: number; readonly assumed: number; readonly waitMs: number };
+  readonly limits: ReadyLimits & { readonly rate: number };
   /** `undefined` over v1beta1, where no API server keeps a key. */
   readonly census: CensusOptions | undefined;
 }
 
 async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: RewritePlan): Promise<ExitStatus> {
-  const { targets, limits: { rate, assumed }, census } = plan;
+  const { limits: { rate, assumed }, census } = plan;
   using file = await RewriteStateFile.open(await rewriteFolder(call));
   if (census !== undefined) await readyServers(call, census, plan.limits);
   using progress = startProgress(call.terminal, "Counting the objects");
-  const collections = await collectionsOf(patient, targets.resources);
+  const collections = await collectionsOf(patient, plan.targets.resources);
+  const targets = await withColumnNotes(patient, plan.targets, collections);
   const total = (await countAll(patient, collections)).reduce((sum, { objects }) => sum + (objects ?? 0), 0);
   const keyId = census?.keyId ?? null;
   const { resources, api } = targets;
@@ -97,37 +88,13 @@ async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: Rewri
 
 async function dryRun(call: TrousseauCall, patient: PatientCall, targets: RewriteTargets): Promise<ExitStatus> {
   using progress = startProgress(call.terminal, "Counting the objects");
-  const counts = await countAll(patient, await collectionsOf(patient, targets.resources));
+  const collections = await collectionsOf(patient, targets.resources);
+  const noted = await withColumnNotes(patient, targets, collections);
+  const counts = await countAll(patient, collections);
   progress[Symbol.dispose]();
-  printCounts(call, patient.client.address, targets, counts);
+  printCounts(call, patient.client.address, noted, counts);
   const isCounted = targets.isComplete && counts.every(({ objects }) => objects !== undefined);
   return isCounted ? exitCodes.ok.status : exitCodes.unmet.status;
-}
-
-/** @throws {KmsError} `unreachable` if an API server is not ready; the sentence names it. */
-async function readyServers(
-  { terminal }: TrousseauCall,
-  options: CensusOptions,
-  { assumed, waitMs }: RewritePlan["limits"],
-): Promise<void> {
-  using progress = startProgress(terminal, "Looking at the API servers");
-  const onLook = (census: ServerCensus) => progress.update(censusText(census));
-  const census = await awaitReady(options, assumed, { waitMs, everyMs: lookMs }, onLook);
-  if (!isComplete(census, assumed)) throw notReady(census, options);
-}
-
-/** The objects are done by then, so that a failure is a part of the report. */
-async function lastLook(options: CensusOptions): Promise<ServerCensus> {
-  return await takeCensus(options).catch((thrown) => {
-    return { servers: [], failures: [toKmsError(thrown).message], isSettled: false };
-  });
-}
-
-async function openAll(
-  servers: readonly ClusterAccess[],
-): Promise<Disposable & { readonly clients: ApiServerClient[] }> {
-  const clients = await Promise.all(servers.map((access) => ApiServerClient.open(access, action)));
-  return { clients, [Symbol.dispose]: () => clients.forEach((client) => client[Symbol.dispose]()) };
 }
 
 function shower(

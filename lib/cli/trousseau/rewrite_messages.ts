@@ -4,6 +4,7 @@
  * @module
  */
 import { KmsError } from "../../base/errors.ts";
+import type { MigrationProgress } from "../../cluster/migration/migration_run.ts";
 import { type Collection, resourceId } from "../../cluster/rewrite/object_names.ts";
 import type { CensusOptions, CountedServer, ServerCensus } from "../../cluster/rewrite/server_census.ts";
 import { durationText } from "../table.ts";
@@ -69,3 +70,37 @@ export function progressText(
   const place = namespace === "" ? resourceId(resource) : `${resourceId(resource)} in ${namespace}`;
   return `[${bar}] ${finished} of ${all}, ${durationText(left)} left: ${place}`;
 }
+
+/** The result of the look at the end, apart from servers that are ready or taken as such. */
+export function lastLookText({ servers, failures }: ServerCensus, assumed: number): readonly string[] {
+  const isAssumed = servers.filter(({ state }) => state === "unseen").length <= assumed;
+  return [
+    ...servers.flatMap((one) => {
+      if (one.state === "ready" || (one.state === "unseen" && isAssumed)) return [];
+      const found = one.state === "behind" ? "reports another key ID now" : "was not seen at the end";
+      return [`API server ${serverText(one)} ${found}: run the command again.`];
+    }),
+    ...failures,
+  ];
+}
+
+/** The sentence that repeats `--assume-ready`; none for 0. */
+export function assumedText(assumed: number): readonly string[] {
+  return assumed === 0 ? [] : [`${assumed} API servers were taken as ready by --assume-ready, and were not seen.`];
+}
+
+/** The state of all migrations on one line. */
+export function migrationsText(migrations: readonly MigrationProgress[]): string {
+  const named = (state: MigrationProgress["state"]) =>
+    migrations.filter((one) => one.state === state).map(({ resource }) => resource);
+  const parts = ([["running", named("running")], ["waiting", named("waiting")]] as const).flatMap(([state, names]) =>
+    names.length === 0 ? [] : [`, ${state}: ${names.join(", ")}`]
+  );
+  const ended = migrations.filter(({ state }) => state !== "running" && state !== "waiting").length;
+  return `${ended} of ${migrations.length} migrations have ended${parts.join("")}`;
+}
+
+/** The last sentence about a rewrite that is done. */
+export const remains =
+  "The old values stay in etcd until it is compacted and defragmented, in its write-ahead log, and in each " +
+  "snapshot from before: keep the old key until none of them is needed.";

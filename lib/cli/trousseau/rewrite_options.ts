@@ -9,6 +9,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { ClusterAccess } from "../../cluster/apiserver/access.ts";
 import { dialKms } from "../../api/kms/client.ts";
 import { UsageError } from "../command.ts";
+import type { OptionName } from "./options.ts";
 import { socketPath } from "./socket_path.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
@@ -16,7 +17,7 @@ import type { TrousseauCall } from "./terminal.ts";
 const statusMs = 3_000;
 
 /** Values that apply if an option is not given. */
-const rewriteDefaults = { rate: 100, waitMs: 150_000, folder: "/var/lib/trousseau" } as const;
+const rewriteDefaults = { rate: 100, waitMs: 150_000, migrationMs: 3_600_000, folder: "/var/lib/trousseau" } as const;
 
 /**
  * The key ID that the API servers must have: that of `--expect-key-id`, or the one announced at `--socket`.
@@ -70,6 +71,34 @@ export function assumedReady({ options }: TrousseauCall): number {
   if (localOnly) throw new UsageError("--local-only and --assume-ready exclude each other.", "rewrite");
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
   throw new UsageError("--assume-ready is a number of API servers, 1 or more.", "rewrite");
+}
+
+/** Options that one of the two ways alone has. */
+const optionsOfWay = {
+  patch: ["rate", "state", "local-only"],
+  migration: ["migration-timeout", "etcd", "cacert", "cert", "key", "etcd-prefix"],
+} as const satisfies Readonly<Record<string, readonly OptionName[]>>;
+
+/** @throws {UsageError} for an option that has no effect by the way of `--by`. */
+export function refuseOptionsOfOtherWay({ options }: TrousseauCall): void {
+  const other = options.by === "migration" ? "patch" : "migration";
+  const given = optionsOfWay[other].find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  if (other === "migration") throw new UsageError(`--${given} belongs to --by migration.`, "rewrite");
+  throw new UsageError(
+    given === "local-only"
+      ? "--local-only and --by migration exclude each other: kube-controller-manager writes through any API server."
+      : `--${given} and --by migration exclude each other: kube-controller-manager does the work.`,
+    "rewrite",
+  );
+}
+
+/** Milliseconds that all migrations have. @throws {UsageError} */
+export function migrationWait({ options: { "migration-timeout": timeout } }: TrousseauCall): number {
+  if (timeout === undefined) return rewriteDefaults.migrationMs;
+  const ms = parseDuration(timeout);
+  if (ms !== undefined) return ms;
+  throw new UsageError("--migration-timeout is a duration, as in 10m or 2h.", "rewrite");
 }
 
 /** Milliseconds in which the API servers must learn the key ID. @throws {UsageError} */

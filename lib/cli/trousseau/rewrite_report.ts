@@ -10,7 +10,7 @@ import { maxRefusals, type Refusal } from "../../cluster/rewrite/rewrite_state.t
 import type { ServerCensus } from "../../cluster/rewrite/server_census.ts";
 import { table, wantsColour } from "../table.ts";
 import { json, line, printable } from "../terminal.ts";
-import { serverText } from "./rewrite_messages.ts";
+import { assumedText, lastLookText, remains } from "./rewrite_messages.ts";
 import type { RewriteTargets } from "./rewrite_targets.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
@@ -26,10 +26,6 @@ export interface CompletedRewrite {
   readonly after: ServerCensus | undefined;
 }
 
-const remains =
-  "The old values stay in etcd until it is compacted and defragmented, in its write-ahead log, and in each " +
-  "snapshot from before: keep the old key until none of them is needed.";
-
 /** Prints a table with conclusions, or one document. */
 export function printRewrite(call: TrousseauCall, done: CompletedRewrite): void {
   const { options, terminal } = call;
@@ -38,6 +34,7 @@ export function printRewrite(call: TrousseauCall, done: CompletedRewrite): void 
   if (options.json) {
     return json(terminal.stdout, {
       server,
+      by: "patch",
       dryRun: false,
       kmsVersion: targets.api,
       keyId,
@@ -80,6 +77,7 @@ export function printCounts(
   if (options.json) {
     return json(terminal.stdout, {
       server,
+      by: "patch",
       dryRun: true,
       kmsVersion: targets.api,
       resources: rows,
@@ -112,20 +110,7 @@ function conclusionsOf({ options }: TrousseauCall, done: CompletedRewrite): read
     ...(options["local-only"]
       ? [`Only the API server at ${server} was counted: run the command on each control plane node.`]
       : []),
-    ...(assumed === 0 ? [] : [`${assumed} API servers were taken as ready by --assume-ready, and were not seen.`]),
-  ];
-}
-
-/** The result of the look at the end, apart from servers that are ready or taken as such. */
-function lastLookText({ servers, failures }: ServerCensus, assumed: number): readonly string[] {
-  const isAssumed = servers.filter(({ state }) => state === "unseen").length <= assumed;
-  return [
-    ...servers.flatMap((one) => {
-      if (one.state === "ready" || (one.state === "unseen" && isAssumed)) return [];
-      const found = one.state === "behind" ? "reports another key ID now" : "was not seen at the end";
-      return [`API server ${serverText(one)} ${found}: run the command again.`];
-    }),
-    ...failures,
+    ...assumedText(assumed),
   ];
 }
 

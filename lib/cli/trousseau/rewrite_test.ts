@@ -1,10 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { ApiServerDouble, type DoubleFault, statusAnswer } from "../../../tests/support/api_server_double.ts";
-import { fastClock } from "../../../tests/support/fast_clock.ts";
-import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
-import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { run } from "../run.ts";
-import { trousseau } from "./program.ts";
+import { type DoubleFault, statusAnswer } from "../../../tests/support/api_server_double.ts";
+import { onRewriteStage as onStage } from "../../../tests/support/rewrite_stage.ts";
 import { progressText } from "./rewrite_messages.ts";
 
 const kmsV1 = `apiVersion: apiserver.config.k8s.io/v1
@@ -17,38 +13,6 @@ resources:
   - resources: [widgets.example.com]
     providers: [{ kms: { apiVersion: v1, name: other, endpoint: "unix:///run/o.sock" } }]
 `;
-
-interface Stage {
-  readonly double: ApiServerDouble;
-  readonly folder: string;
-  readonly ran: (...words: readonly string[]) => Promise<{ status: number; out: string; err: string }>;
-}
-
-/** The command against a double with five Secrets and one ConfigMap. */
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    await using double = await ApiServerDouble.open();
-    double.put("secrets", "a", "one", "two", "three");
-    double.put("secrets", "b", "one", "two");
-    double.put("configmaps", "b", "settings");
-    const cluster = { server: double.origin, "certificate-authority-data": btoa(double.authority.certificate) };
-    const kubeconfig = {
-      "current-context": "c",
-      contexts: [{ name: "c", context: { cluster: "c", user: "c" } }],
-      clusters: [{ name: "c", cluster }],
-      users: [{ name: "c", user: { token: "t" } }],
-    };
-    await Deno.writeTextFile(`${folder}/config`, JSON.stringify(kubeconfig), { mode: 0o600 });
-    const ran = async (...words: readonly string[]) => {
-      // Between two looks at the API servers are four seconds.
-      const terminal = fakeTerminal({ clock: fastClock(100) });
-      const given = ["rewrite", "--kubeconfig", `${folder}/config`, "--state", `${folder}/state`, ...words];
-      const status = await run(given, trousseau, terminal);
-      return { status, out: terminal.out(), err: terminal.err() };
-    };
-    await work({ double, folder, ran });
-  });
-}
 
 const settled = ["--expect-key-id", "t1-new", "--rate", "10000"];
 
@@ -237,6 +201,34 @@ for (const [lists, expected, note] of silentGroups) {
       equal(/does not list|stores no resource/.test(out.replace(note ?? "", "")), false, out);
     }));
 }
+
+/** `/apis` with a custom resource in two namespaces, and its Table. */
+const widgets: DoubleFault = ({ path, query }) => {
+  const [group, columns] = ["example.com", ["Name", "Token"]];
+  if (path === "/apis") return { status: 200, body: { groups: [{ versions: [{ groupVersion: `${group}/v1` }] }] } };
+  const verbs = ["create", "list", "patch"];
+  const resources = [{ name: "widgets", namespaced: true, verbs }];
+  if (path === `/apis/${group}/v1`) return { status: 200, body: { resources } };
+  if (!path.startsWith(`/apis/${group}/`)) return undefined;
+  if (path.includes("/a/")) return statusAnswer(403, "no");
+  const rows = query.has("fieldSelector") ? [] : [{ cells: ["one", "hunter2"] }];
+  const columnDefinitions = columns.map((name) => ({ name, type: "string", format: name === "Name" ? "name" : "" }));
+  return { status: 200, body: { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata: {}, columnDefinitions, rows } };
+};
+
+Deno.test("rewrite says which columns of custom resources come with the names, and asks for them before any row", () =>
+  onStage(async ({ double, ran }) => {
+    double.fault = widgets;
+    const { status, out } = await ran("--resources", "secrets,widgets.example.com", "--dry-run");
+    equal(status, 1, "the namespace a is not listed");
+    const notes = out.split("\n").filter((line) => line.startsWith("Answers about"));
+    deepEqual(notes, [
+      "Answers about widgets.example.com have its printer columns Token beside the names; --by migration asks for none.",
+    ]);
+    equal(out.includes("hunter2"), false);
+    const asked = double.requests.filter(({ path }) => path.endsWith("/b/widgets")).map(({ query }) => query);
+    deepEqual(asked.map((query) => query.get("fieldSelector")), ["metadata.name=_", null]);
+  }));
 
 Deno.test("rewrite rewrites the other groups, and asks a group again that was busy", () =>
   onStage(async ({ double, folder, ran }) => {

@@ -15,7 +15,7 @@ export const tableType = "application/json;as=Table;g=meta.k8s.io;v=v1";
 /** The query parameter without which a row has the metadata of its object. */
 export const withoutObjects = "includeObject=None";
 
-/** A Table without its columns. */
+/** The names in a Table. Its other cells are not read. */
 export interface NamedTable {
   /** The names of the objects, in the order of etcd. */
   readonly names: readonly string[];
@@ -25,6 +25,12 @@ export interface NamedTable {
   readonly continueToken: string | undefined;
   /** Number of objects on later pages, if the API server counted them. */
   readonly remaining: number | undefined;
+  /**
+   * The columns beside the name whose cells can be a field of the object: all but dates, which are shown as ages. A custom
+   * resource defines them by `additionalPrinterColumns`, and no request leaves them out (k8s.io/apiextensions-apiserver
+   * 0.36.3, `pkg/registry/customresource/tableconvertor`).
+   */
+  readonly fieldColumns: readonly string[];
 }
 
 /**
@@ -42,7 +48,9 @@ export function readTable(body: unknown, action: string): NamedTable {
   if (rows.some((row) => field(row, "object") !== undefined)) {
     throw new KmsError("provider_protocol", `Cannot ${action}: the API server answered a Table with objects in it.`);
   }
-  const column = rows.length === 0 ? 0 : nameColumn(field(body, "columnDefinitions"), action);
+  const columns = columnsIn(field(body, "columnDefinitions"));
+  const column = nameColumn(columns);
+  if (rows.length > 0 && column < 0) throw noTable(action);
   const metadata = field(body, "metadata");
   const [token, remaining] = [field(metadata, "continue"), field(metadata, "remainingItemCount")];
   return {
@@ -50,6 +58,9 @@ export function readTable(body: unknown, action: string): NamedTable {
     revision: revisionOf(field(metadata, "resourceVersion")),
     continueToken: typeof token === "string" && token !== "" ? token : undefined,
     remaining: typeof remaining === "number" && Number.isSafeInteger(remaining) ? remaining : undefined,
+    fieldColumns: columns.flatMap(({ type, name }, at) =>
+      typeof name === "string" && at !== column && type !== "date" ? [name] : []
+    ),
   };
 }
 
@@ -57,14 +68,21 @@ export function readTable(body: unknown, action: string): NamedTable {
  * The column that the API server marks as the object's name. Kubernetes 1.36.3 does not mark it in the
  * table of storageversionmigrations, but calls it Name.
  */
-function nameColumn(definitions: unknown, action: string): number {
-  const columns = (Array.isArray(definitions) ? definitions : []).map((one) =>
-    ["type", "format", "name"].map((key) => field(one, key))
-  );
-  const marked = columns.findIndex(([type, format]) => type === "string" && format === "name");
-  const index = marked >= 0 ? marked : columns.findIndex(([type, , name]) => type === "string" && name === "Name");
-  if (index < 0) throw noTable(action);
-  return index;
+function nameColumn(columns: readonly Column[]): number {
+  const marked = columns.findIndex(({ type, format }) => type === "string" && format === "name");
+  return marked >= 0 ? marked : columns.findIndex(({ type, name }) => type === "string" && name === "Name");
+}
+
+interface Column {
+  readonly type: unknown;
+  readonly format: unknown;
+  readonly name: unknown;
+}
+
+function columnsIn(definitions: unknown): readonly Column[] {
+  return (Array.isArray(definitions) ? definitions : []).map((one) => {
+    return { type: field(one, "type"), format: field(one, "format"), name: field(one, "name") };
+  });
 }
 
 function nameIn(cells: unknown, column: number, action: string): string {

@@ -22,6 +22,20 @@ Deno.test("readTable() takes the column Name where none is marked, as of storage
   deepEqual(readTable(marked, action).names, ["done"]);
 });
 
+Deno.test("readTable() tells which columns can show a field: all but the name and dates, whatever they are called", () => {
+  const columns = [
+    { name: "Name", type: "string", format: "name" },
+    { name: "Token", type: "string", priority: 1 },
+    { name: "Age", type: "string" },
+    { name: "Name", type: "string", format: "name" },
+    { name: "Replicas", type: "integer" },
+    { name: "Since", type: "date" },
+  ];
+  const body = { ...table, columnDefinitions: columns, rows: [] };
+  deepEqual(readTable(body, action).fieldColumns, ["Token", "Age", "Name", "Replicas"]);
+  deepEqual(readTable({ ...body, columnDefinitions: "none" }, action).fieldColumns, []);
+});
+
 const secret = { metadata: { annotations: { "kubectl.kubernetes.io/last-applied-configuration": "s3cret-value" } } };
 const table = tableOf(["a"]) as { rows: unknown[]; columnDefinitions: unknown[] };
 

@@ -86,6 +86,22 @@ export async function lookForObject(
   return readTable(answer.body, call.action).names.some((cell) => nameInCell(collection, cell) === name);
 }
 
+/** A name that no object has, since it is none of DNS. */
+const noName = "_";
+
+/**
+ * The columns of a collection whose cells can be a field of the object, before any row is asked for: the list of a name
+ * that no object has is empty.
+ *
+ * @returns `undefined` if the list is refused.
+ * @throws {KmsError} as {@linkcode pagesOf}.
+ */
+export async function fieldColumns(call: PatientCall, collection: Collection): Promise<readonly string[] | undefined> {
+  const answer = await askPage(call, collection, 1, `&fieldSelector=${encodeURIComponent(`metadata.name=${noName}`)}`);
+  if (answer.status === 404) return [];
+  return answer.status === 200 ? readTable(answer.body, call.action).fieldColumns : undefined;
+}
+
 /** Behind the name of a default class kube-apiserver writes this text into the same cell (printers.go of 1.36.3). */
 const defaultMark = " (default)";
 

@@ -2,7 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import { ApiServerDouble, statusAnswer, tableOf } from "../../../tests/support/api_server_double.ts";
 import { systemClock } from "../../base/clock.ts";
 import { ApiServerClient } from "../apiserver/api_server_client.ts";
-import { countObjects, lookForObject } from "./object_pages.ts";
+import { countObjects, fieldColumns, lookForObject } from "./object_pages.ts";
 import { rewriteCall } from "./rewrite_run.ts";
 
 const secrets = { group: "", version: "v1", name: "secrets", namespaced: true, verbs: ["list", "patch"] };
@@ -41,4 +41,19 @@ Deno.test("lookForObject() asks for one row, and returns the answer that refuses
   double.fault = () => statusAnswer(403, "no");
   const refused = await lookForObject(call, collection, "two");
   equal(typeof refused === "object" && refused.refused.status, 403);
+});
+
+Deno.test("fieldColumns() reads the columns of a list without rows", async () => {
+  await using double = await ApiServerDouble.open();
+  double.put("secrets", "a", "one");
+  using client = await ApiServerClient.open(double.access, "look");
+  const call = rewriteCall({ client, clock: systemClock, signal: new AbortController().signal });
+  const collection = { resource: secrets, namespace: "a" };
+  deepEqual(await fieldColumns(call, collection), ["Age"]);
+  const [{ query } = { query: new URLSearchParams() }] = double.requests;
+  deepEqual([query.get("fieldSelector"), query.get("includeObject")], ["metadata.name=_", "None"]);
+  for (const [status, expected] of [[404, []], [403, undefined]] as const) {
+    double.fault = () => statusAnswer(status, "no");
+    deepEqual(await fieldColumns(call, collection), expected);
+  }
 });

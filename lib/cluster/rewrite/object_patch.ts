@@ -87,6 +87,11 @@ export function refusalSentence({ status, body }: Pick<HttpAnswer, "status" | "b
   const causes = isStatus ? fieldCauses(field(field(body, "details"), "causes")) : "";
   if (causes !== "") return shortened(`${typeof reason === "string" ? reason : status}: ${causes}`);
   if (typeof message !== "string" || message === "") return `it answered ${status}`;
+  return cutBeforeValue(message);
+}
+
+/** A message of the API server, cut before a value of an object that it shows, and at a length that fits on a screen. */
+export function cutBeforeValue(message: string): string {
   const [, before] = beforeValue.exec(message) ?? [];
   return before === undefined ? shortened(message) : `${before.slice(0, maxSentence)} …`;
 }

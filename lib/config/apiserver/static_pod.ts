@@ -5,6 +5,7 @@
  */
 import { posix } from "node:path";
 import { readYaml } from "../../base/yaml_positions.ts";
+import { withoutVarRun } from "../socket_path.ts";
 import { wordsIn } from "./flags.ts";
 
 /** A volume of the node that is mounted into the container. */
@@ -47,22 +48,17 @@ export function readApiServerPod(manifest: string): ApiServerPod | undefined {
 
 /** The path on the node of a path in the container; `undefined` if no folder of the node is mounted there. */
 export function hostPathOf(pod: Pick<ApiServerPod, "mounts">, path: string): string | undefined {
-  const wanted = inContainer(path);
+  const wanted = withoutVarRun(path);
   const holds = ({ mountPath }: HostMount) =>
     wanted === mountPath || wanted.startsWith(`${mountPath.replace(/\/$/, "")}/`);
-  const mounts = pod.mounts.map((mount) => ({ ...mount, mountPath: inContainer(mount.mountPath) }));
+  const mounts = pod.mounts.map((mount) => ({ ...mount, mountPath: withoutVarRun(mount.mountPath) }));
   const [mount] = mounts.filter(holds).toSorted((a, b) => b.mountPath.length - a.mountPath.length);
   return mount === undefined ? undefined : posix.join(mount.hostPath, wanted.slice(mount.mountPath.length));
 }
 
 /** Whether something of the node is mounted at this path itself, and not at a folder above it. */
 export function isMountPoint(pod: Pick<ApiServerPod, "mounts">, path: string): boolean {
-  return pod.mounts.some(({ mountPath }) => inContainer(mountPath) === inContainer(path));
-}
-
-/** `/var/run` is a link to `/run` in the images of kube-apiserver. */
-function inContainer(path: string): string {
-  return posix.normalize(path).replace(/^\/var\/run(?=\/|$)/, "/run");
+  return pod.mounts.some(({ mountPath }) => withoutVarRun(mountPath) === withoutVarRun(path));
 }
 
 /** The words of the container; a script of `sh -c` is split into its words. */

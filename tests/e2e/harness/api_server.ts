@@ -51,12 +51,12 @@ const callTimeoutMs = 35_000;
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { etcd, folder, encryption, flags = [], until = "ready", hostname } = options;
   const program = await serverProgram("kube-apiserver");
-  const { token, port } = await prepare(folder);
+  const { token, port } = await prepareApiServer(folder);
   const at = performance.now();
   const process = new Process({
     name: "kube-apiserver",
     ...onMachine(hostname, program, [
-      ...baseFlags(etcd, folder, port),
+      ...apiServerFlags(etcd, folder, port),
       ...await encryptionFlags(folder, encryption),
       ...flags,
     ]),
@@ -102,7 +102,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 /** Makes keys, token and port once for each folder, so that a kubeconfig stays valid after a restart. */
-async function prepare(folder: string): Promise<{ token: string; port: number }> {
+export async function prepareApiServer(folder: string): Promise<{ token: string; port: number }> {
   const file = join(folder, "prepared.json");
   const known = await Deno.readTextFile(file).catch(() => undefined);
   if (known !== undefined) return JSON.parse(known);
@@ -134,11 +134,12 @@ export async function prepareBeside(first: string, folder: string): Promise<void
   if (await Deno.stat(file).then(() => true, () => false)) return;
   await Deno.mkdir(folder, { recursive: true });
   for (const name of ["sa.pub", "sa.key", "tokens.csv"]) await Deno.copyFile(join(first, name), join(folder, name));
-  const { token } = await prepare(first);
+  const { token } = await prepareApiServer(first);
   await Deno.writeTextFile(file, JSON.stringify({ token, port: freePort() }));
 }
 
-function baseFlags(etcd: Etcd, folder: string, port: number): string[] {
+/** The flags of an API server without encryption, with the files of {@linkcode prepareApiServer}. */
+export function apiServerFlags(etcd: Etcd, folder: string, port: number): string[] {
   return [
     `--etcd-servers=${etcd.url}`,
     "--bind-address=127.0.0.1",

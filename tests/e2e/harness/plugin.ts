@@ -71,6 +71,12 @@ export class Node implements AsyncDisposable {
     return stdout;
   }
 
+  /** The program and its environment, for a script that calls it. */
+  get program(): { readonly command: string; readonly env: Readonly<Record<string, string>> } {
+    const { command, env = {} } = this.#exec([]);
+    return { command, env };
+  }
+
   /** Runs another command of the program to its end. */
   async command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const { command, args: all, cwd, env } = this.#exec(args);

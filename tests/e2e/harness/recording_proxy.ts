@@ -4,8 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { request as httpsRequest } from "node:https";
-import { createServer, type Server } from "node:https";
+import { Agent, createServer, request as httpsRequest, type Server } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Authority } from "../../support/certificates.ts";
@@ -24,6 +23,7 @@ export class RecordingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #far: { readonly host: string; readonly port: string; readonly ca: string };
   readonly #sockets = new Set<Socket>();
+  readonly #agent = new Agent({ keepAlive: true });
 
   private constructor(far: URL, ca: string) {
     this.#far = { host: far.hostname, port: far.port, ca };
@@ -58,20 +58,22 @@ export class RecordingProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
+    this.#agent.destroy();
     await closed;
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
     const { method = "", url = "", headers } = request;
     const record = this.#recorder(`${method} ${url}`, [url, ...request.rawHeaders]);
-    const sent = httpsRequest({ ...this.#far, method, path: url, headers }, (answer) => {
+    const sent = httpsRequest({ ...this.#far, agent: this.#agent, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 0, answer.headers);
       answer.on("data", this.#recorder(`answer to ${method} ${url}`, [`${answer.statusCode}`, ...answer.rawHeaders]));
       answer.on("error", () => response.destroy());
       answer.pipe(response);
     });
     sent.on("error", () => response.destroy());
-    response.on("close", () => sent.destroy());
+    // A whole answer leaves the connection to the API server open for the next one.
+    response.on("close", () => response.writableFinished || sent.destroy());
     request.on("data", record);
     request.pipe(sent);
   }

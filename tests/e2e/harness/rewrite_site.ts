@@ -13,10 +13,12 @@ import { accountToken, makeAccount } from "./service_accounts.ts";
 /** The namespaces with the Secrets. */
 export const namespaces = ["a", "b", "c", "d", "e"] as const;
 
-/** The policy file as objects. */
-export async function rewritePolicy(): Promise<readonly PolicyObject[]> {
+/** The objects of the policy file that one way of a rewrite needs. */
+export async function rewritePolicy(by: "patch" | "migration" = "patch"): Promise<readonly PolicyObject[]> {
   const path = new URL("../../../deploy/policies/rewrite-clusterrole.yaml", import.meta.url);
-  return parseAllDocuments(await Deno.readTextFile(path)).map((document) => document.toJS());
+  const all: readonly PolicyObject[] = parseAllDocuments(await Deno.readTextFile(path)).map((one) => one.toJS());
+  const other = by === "patch" ? "trousseau-rewrite-by-migration" : "trousseau-rewrite";
+  return all.filter(({ kind, metadata: { name } }) => kind === "Role" || name !== other);
 }
 
 /** A ClusterRole or a Role. */
@@ -47,9 +49,9 @@ export function bindingOf({ kind, name }: { kind: "ClusterRole" | "Role"; name: 
 }
 
 /** Makes the account, with the policy of the file. @returns its token. */
-export async function makeRewriter(cluster: Cluster): Promise<string> {
+export async function makeRewriter(cluster: Cluster, by: "patch" | "migration" = "patch"): Promise<string> {
   await makeAccount(cluster, account.namespace, account.name);
-  const policy = await rewritePolicy();
+  const policy = await rewritePolicy(by);
   await apply(
     cluster,
     ...policy,

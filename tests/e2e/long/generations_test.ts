@@ -186,13 +186,13 @@ async function rewritten(parts: Parts, site: GenerationSite, keyId: string, made
     .concat("--state", folder, "--rate", `${Math.max(20, total / 20)}`);
 
   await using stack = new AsyncDisposableStack();
-  const load = new Load(server, "load", { writers: 2, pauseMs: 200 });
+  const load = new Load(server, "load", { writers: 1, pauseMs: 500 });
   // One Secret of each generation at the beginning and at the end of the order, and one between.
   const chosen = generations.flatMap((generation) => {
     const own = made.filter((one) => one.generation === generation);
     return [own[0], own[Math.floor(own.length / 2)], own.at(-1)].filter((one) => one !== undefined);
   });
-  const updates = chosen.map((one) => stack.use(new Updates(server, pathOf(one), 250)));
+  const updates = chosen.map((one) => stack.use(new Updates(server, pathOf(one), 1_000)));
   await killRuns(node, args, folder);
   const begun = performance.now();
   const done = await node.command(...args, "--json");

@@ -3,7 +3,13 @@ import { runClectl } from "../../../../tests/support/clectl_terminal.ts";
 import { answerJson, KeyringDouble } from "../../../../tests/support/keyring_double.ts";
 
 /** A server that knows some paths already. @returns the end of `import`, and the bodies of the requests. */
-async function imported(content: string, words: readonly string[] = [], known: readonly string[] = [], raced = false) {
+async function imported(
+  content: string,
+  words: readonly string[] = [],
+  known: readonly string[] = [],
+  raced = false,
+  isTerminal = false,
+) {
   await using double = await KeyringDouble.start(({ body }, response) => {
     const { items, dryRun } = JSON.parse(body) as { items: { path: string }[]; dryRun: boolean };
     const exists = (path: string) => known.includes(path) && (dryRun || raced);
@@ -21,7 +27,7 @@ async function imported(content: string, words: readonly string[] = [], known: r
   const file = `${double.folder}/secrets.csv`;
   await Deno.writeTextFile(file, content);
   const variables = { CLECTL_ADDRESS: double.address };
-  const end = await runClectl(["import", file, ...words], { variables });
+  const end = await runClectl(["import", file, ...words], { variables, ...(isTerminal ? { typed: [] } : {}) });
   return { ...end, bodies: double.requests.map(({ body }) => JSON.parse(body)), file };
 }
 
@@ -36,6 +42,14 @@ Deno.test("import asks for a dry run of all rows, then writes them in one reques
     { path: "team/c", fields: { password: { kind: "text", value: "p2" } } },
   ]);
   equal(err, `clectl: All values are still in ${file}; remove it and its copies.\n`);
+});
+
+Deno.test("import shows a bar on a terminal while it checks many rows", async () => {
+  const rows = Array.from({ length: 1_200 }, (_, at) => `s/${at},v`).join("\n");
+  const { status, err } = await imported(`path,password\n${rows}\n`, [], [], false, true);
+  equal(status, 0, err);
+  match(err, /Checking \[#{12} {18}\] 500 of 1200\r/);
+  match(err, /Checking \[#{30}\] 1200 of 1200\r/);
 });
 
 Deno.test("import --dry-run writes nothing, and lists the paths with their places", async () => {

@@ -1,0 +1,50 @@
+/**
+ * Prints the SHA-256 of `denort` for each machine, and adds it to the table with `--add`.
+ *
+ * `deno task denort [--add]`
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import { DenortUnavailable, findDenort, refuseOtherFile } from "./base.ts";
+import { say } from "./compile.ts";
+import { addDenortSum, denortSum } from "./denort_sums.ts";
+import { repository } from "./stage.ts";
+import { type Architecture, architectures } from "./targets.ts";
+import { inTemporaryFolder } from "./temporary.ts";
+
+/**
+ * Hashes the `denort` that Deno downloads, or that of `DENORT_BIN`.
+ *
+ * @throws {Error} if it is the deno CLI or for another machine.
+ */
+async function currentSum(architecture: Architecture): Promise<string> {
+  return await inTemporaryFolder({ prefix: "trousseau-base-" }, async (folder) => {
+    const { bytes, place } = await findDenort(architecture, folder);
+    refuseOtherFile(bytes, place, architecture);
+    return createHash("sha256").update(bytes).digest("hex");
+  });
+}
+
+async function compareOne(architecture: Architecture, add: boolean): Promise<void> {
+  const [known, found] = [await denortSum(repository, architecture), await currentSum(architecture)];
+  if (known !== undefined && known !== found) {
+    throw new Error(`Cannot accept denort for ${architecture}: its SHA-256 is ${found}, and the table has ${known}.`);
+  }
+  if (known === undefined && add) await addDenortSum(repository, architecture, found);
+  const state = known !== undefined ? "as in the table" : add ? "added to the table" : "not in the table";
+  await say(Deno.stdout, `${found}  denort ${Deno.version.deno} for ${architecture}: ${state}`);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ args: Deno.args, options: { add: { type: "boolean" } } });
+  for (const architecture of architectures) {
+    try {
+      await compareOne(architecture, values.add ?? false);
+    } catch (thrown) {
+      await say(Deno.stderr, thrown instanceof Error ? thrown.message : String(thrown));
+      Deno.exitCode = thrown instanceof DenortUnavailable ? 69 : 1;
+    }
+  }
+}

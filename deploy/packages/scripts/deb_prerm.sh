@@ -1,0 +1,4 @@
+if [ "$1" = remove ]; then
+  warn_of_socket
+  stop_units
+fi

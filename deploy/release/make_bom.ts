@@ -1,0 +1,172 @@
+/**
+ * Makes the bill of materials of a release, in CycloneDX 1.6.
+ *
+ * @module
+ */
+import { base64, sha256, utf8 } from "../../lib/base/bytes.ts";
+import { type BillOfMaterials, bomProperties } from "../../lib/release/bill_of_materials.ts";
+import type { Architecture } from "../compile/targets.ts";
+import { type LockedPackage, packageId } from "./locked_packages.ts";
+
+/** A binary, with the runtime and the packages inside it. */
+export interface BomBinary {
+  /** The name of its file in the release. */
+  readonly file: string;
+  readonly artefact: string;
+  readonly architecture: Architecture;
+  /** Lowercase hex. */
+  readonly sha256: string;
+  /** As `name@version`. */
+  readonly packages: readonly string[];
+  readonly runtime: {
+    readonly sha256: string;
+    readonly size: number;
+    readonly header: Uint8Array;
+    readonly standIn: boolean;
+  };
+}
+
+/** The input. */
+export interface BomInput {
+  readonly version: string;
+  readonly commit: string;
+  /** Seconds since 1970. */
+  readonly sourceDate: number;
+  readonly binaries: readonly BomBinary[];
+  readonly packages: readonly LockedPackage[];
+  /** The SPDX identifier of each package as `name@version`. */
+  readonly licences: Readonly<Record<string, string>>;
+}
+
+/** Components inside the runtime that are known by their version alone. */
+const runtimeNote = "The crates inside Deno and V8 are not listed: their locks are those of the Deno project.";
+
+/**
+ * The document.
+ *
+ * @throws {Error} if a binary has a package that no lock has, or a package has no licence.
+ */
+export function makeBillOfMaterials(input: BomInput): BillOfMaterials {
+  const { version, commit, sourceDate, binaries } = input;
+  refuseUnknown(input);
+  return {
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    serialNumber: `urn:uuid:${uuidOf(`${version} ${commit} ${sourceDate}`)}`,
+    version: 1,
+    metadata: {
+      timestamp: new Date(sourceDate * 1000).toISOString().replace(".000", ""),
+      component: {
+        type: "application",
+        "bom-ref": "trousseau",
+        name: "trousseau",
+        version,
+        licenses: [{ license: { id: "Apache-2.0" } }],
+      },
+      properties: [{ name: "trousseau:commit", value: commit }, { name: "trousseau:note", value: runtimeNote }],
+    },
+    components: [
+      ...binaries.map((one) => binaryComponent(one, version)),
+      ...runtimeComponents(binaries),
+      ...packageComponents(input),
+    ],
+    dependencies: dependenciesOf(binaries),
+    compositions: [{ aggregate: "incomplete", assemblies: runtimeComponents(binaries).map((one) => one["bom-ref"]) }],
+  };
+}
+
+function refuseUnknown({ binaries, packages, licences }: BomInput): void {
+  const ids = new Set(packages.map(packageId));
+  for (const { file, packages: inside } of binaries) {
+    const unknown = inside.find((id) => !ids.has(id));
+    if (unknown !== undefined) throw new Error(`Cannot list the parts of ${file}: no lock has its package ${unknown}.`);
+  }
+  const bare = [...ids].find((id) => licences[id] === undefined);
+  if (bare !== undefined) throw new Error(`Cannot list the parts: ${bare} has no licence. Run deno task licences.`);
+}
+
+function binaryComponent({ file, sha256, artefact }: BomBinary, version: string) {
+  return {
+    type: "application",
+    "bom-ref": `file:${file}`,
+    name: file,
+    version,
+    description: `The program ${artefact}`,
+    hashes: [{ alg: "SHA-256", content: sha256 }],
+    licenses: [{ license: { id: "Apache-2.0" } }],
+  };
+}
+
+/** The reference of the runtime for a machine. */
+function runtimeRef({ architecture }: BomBinary): string {
+  return `runtime:${architecture}`;
+}
+
+function runtimeComponents(binaries: readonly BomBinary[]) {
+  const { deno, v8 } = Deno.version;
+  const byRef = new Map(binaries.map((binary) => [runtimeRef(binary), binary]));
+  const runtimes = [...byRef].map(([ref, { architecture, runtime: { sha256, size, header, standIn } }]) => ({
+    type: "platform",
+    "bom-ref": ref,
+    name: standIn ? "deno, a stand-in for denort" : "denort",
+    version: deno,
+    hashes: [{ alg: "SHA-256", content: sha256 }],
+    licenses: [{ license: { id: "MIT" } }],
+    properties: [
+      { name: bomProperties.architecture, value: architecture },
+      { name: bomProperties.elfHeader, value: base64(header) },
+      { name: bomProperties.size, value: String(size) },
+    ],
+  }));
+  const engine = {
+    type: "framework",
+    "bom-ref": "v8",
+    name: "v8",
+    version: v8,
+    licenses: [{ license: { id: "BSD-3-Clause" } }],
+  };
+  return [...runtimes, engine];
+}
+
+function packageComponents({ binaries, packages, licences }: BomInput) {
+  const inside = new Set(binaries.flatMap((one) => one.packages));
+  return packages.map((one) => ({
+    type: "library",
+    "bom-ref": packageUrl(one),
+    name: one.name,
+    version: one.version,
+    // A package of the lock that no binary contains, since no module of it is imported.
+    scope: inside.has(packageId(one)) ? "required" as const : "excluded" as const,
+    purl: packageUrl(one),
+    hashes: [{ alg: "SHA-512", content: one.sha512 }],
+    licenses: [{ license: { id: licences[packageId(one)] } }],
+  }));
+}
+
+/** The package URL. The `@` of a scope is escaped. */
+function packageUrl({ name, version }: Pick<LockedPackage, "name" | "version">): string {
+  return `pkg:npm/${name.replace(/^@/, "%40")}@${version}`;
+}
+
+function dependenciesOf(binaries: readonly BomBinary[]) {
+  const programs = binaries.map((binary) => ({
+    ref: `file:${binary.file}`,
+    dependsOn: [runtimeRef(binary), ...binary.packages.map(splitId).map(packageUrl)],
+  }));
+  const runtimes = [...new Set(binaries.map(runtimeRef))].map((ref) => ({ ref, dependsOn: ["v8"] }));
+  return [{ ref: "trousseau", dependsOn: programs.map(({ ref }) => ref) }, ...programs, ...runtimes];
+}
+
+function splitId(id: string): { name: string; version: string } {
+  const at = id.lastIndexOf("@");
+  return { name: id.slice(0, at), version: id.slice(at + 1) };
+}
+
+/** A UUID of version 8 (RFC 9562, section 5.8) from a text: the same release has the same number. */
+function uuidOf(text: string): string {
+  const bytes = sha256(utf8(text)).slice(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

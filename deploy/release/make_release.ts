@@ -1,0 +1,148 @@
+/**
+ * Makes a release in a folder.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { version } from "../../lib/base/version.ts";
+import { billOfMaterialsFile } from "../../lib/release/bill_of_materials.ts";
+import { provenanceFile } from "../../lib/release/provenance.ts";
+import { fileSha256, signatureFile } from "../../lib/release/release_files.ts";
+import { formatSums, type Sum, sumsFile } from "../../lib/release/sums.ts";
+import { releaseComment } from "../../lib/release/verify_release.ts";
+import { inTemporaryFolder } from "../compile/temporary.ts";
+import { lockedPackages, readLicences } from "./locked_packages.ts";
+import { type BomBinary, makeBillOfMaterials } from "./make_bom.ts";
+import { makeProvenance } from "./make_provenance.ts";
+import type { ReleaseContext, ReleasePart } from "./part.ts";
+import { type SigningKey, signMinisign } from "./secret_key.ts";
+
+/** The source of a release. */
+export interface ReleaseSource {
+  readonly root: string;
+  readonly commit: string;
+  /** Seconds since 1970. */
+  readonly sourceDate: number;
+}
+
+/** The steps that a release consists of. */
+export interface ReleaseSteps {
+  /** Compiles the binaries into a folder. */
+  readonly binaries: (dist: string) => Promise<readonly BomBinary[]>;
+  readonly parts: readonly ReleasePart[];
+  /** The key to sign with; `undefined` leaves the release unsigned. */
+  readonly key: SigningKey | undefined;
+}
+
+/** Files of the source that pin the packages and the tools of a release. */
+const locks = [
+  "deno.keyring.lock",
+  "deno.clectl.lock",
+  "deno.dev.lock",
+  "deploy/compile/denort.json",
+  "deploy/packages/requirements.txt",
+] as const;
+
+/**
+ * Makes the release in a new folder, and puts that in the place of `dist` when it is whole.
+ *
+ * @returns the list of sums.
+ */
+export async function makeRelease(
+  dist: string,
+  source: ReleaseSource,
+  steps: ReleaseSteps,
+  signal: AbortSignal,
+): Promise<readonly Sum[]> {
+  return await inTemporaryFolder({ dir: dirname(dist), prefix: ".release-" }, async (folder) => {
+    const made = join(folder, "dist");
+    await Deno.mkdir(made);
+    const sums = await fillRelease(made, source, steps, signal);
+    await setTimes(made, source.sourceDate);
+    await replaceFolder(dist, made, join(folder, "before"));
+    return sums;
+  });
+}
+
+async function fillRelease(
+  dist: string,
+  source: ReleaseSource,
+  steps: ReleaseSteps,
+  signal: AbortSignal,
+): Promise<readonly Sum[]> {
+  const { root, commit, sourceDate } = source;
+  const binaries = await steps.binaries(dist);
+  const context: ReleaseContext = {
+    ...source,
+    dist,
+    version,
+    binaries: binaries.map(asReleaseBinary),
+  };
+  const made = new Set(binaries.map(({ file }) => file));
+  for (const part of steps.parts) {
+    signal.throwIfAborted();
+    for (const file of await part.make(context, signal)) {
+      if (made.has(file)) {
+        throw new Error(`Cannot make the release: ${part.name} makes ${file}, which is there already.`);
+      }
+      made.add(file);
+    }
+  }
+  const [packages, licences] = [await lockedPackages(root), await readLicences(root)];
+  const bom = makeBillOfMaterials({ version, commit, sourceDate, binaries, packages, licences });
+  await writeJson(join(dist, billOfMaterialsFile), bom);
+  const files = await sumsOf(dist, [...made, billOfMaterialsFile], signal);
+  const materials = [...await sumsOf(root, locks, signal), ...runtimesOf(binaries)];
+  await writeJson(join(dist, provenanceFile), makeProvenance({ version, commit, sourceDate, files, materials }));
+  const sums = await sumsOf(dist, [...made, billOfMaterialsFile, provenanceFile], signal);
+  const text = formatSums(sums);
+  await Deno.writeTextFile(join(dist, sumsFile), text);
+  if (steps.key !== undefined) {
+    const signature = signMinisign(new TextEncoder().encode(text), steps.key, releaseComment(version, commit));
+    await Deno.writeTextFile(join(dist, signatureFile), signature);
+  }
+  return sums;
+}
+
+function asReleaseBinary({ file, artefact, architecture, runtime }: BomBinary) {
+  if (artefact !== "trousseau" && artefact !== "clectl") {
+    throw new Error(`Cannot release ${artefact}: no part knows it.`);
+  }
+  return { artefact, architecture, path: file, standIn: runtime.standIn } as const;
+}
+
+function runtimesOf(binaries: readonly BomBinary[]): Sum[] {
+  const rows = binaries.map(({ architecture, runtime: { standIn, sha256 } }) =>
+    [`${standIn ? "stand-in for denort" : "denort"}-${architecture}`, sha256] as const
+  );
+  return [...new Map(rows)].map(([file, sha256]) => ({ file, sha256 }));
+}
+
+async function sumsOf(folder: string, files: readonly string[], signal: AbortSignal): Promise<Sum[]> {
+  const sums: Sum[] = [];
+  for (const file of files.toSorted()) sums.push({ file, sha256: await fileSha256(join(folder, file), signal) });
+  return sums;
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Sets the time of every file and folder, innermost first. */
+async function setTimes(path: string, seconds: number): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    if (isDirectory) await setTimes(join(path, name), seconds);
+    else await Deno.utime(join(path, name), seconds, seconds);
+  }
+  await Deno.utime(path, seconds, seconds);
+}
+
+/** Puts a folder in the place of another one, which is moved away before. */
+async function replaceFolder(path: string, by: string, away: string): Promise<void> {
+  try {
+    await Deno.rename(path, away);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+  }
+  await Deno.rename(by, path);
+}

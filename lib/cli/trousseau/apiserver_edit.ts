@@ -1,0 +1,63 @@
+/**
+ * `trousseau apiserver enable` and `trousseau apiserver undo`
+ *
+ * Both print the edited manifest and write nothing: the program has no permission to write below `/etc`, so that one that
+ * was taken over cannot change the node. `deploy/kubernetes/apiserver.sh` puts the output in its place.
+ *
+ * @module
+ */
+import { KmsError } from "../../base/errors.ts";
+import { dialKms } from "../../api/kms/client.ts";
+import { withEncryption, withoutEncryption } from "../../config/apiserver/manifest_edit.ts";
+import { readApiServerPod } from "../../config/apiserver/static_pod.ts";
+import { apiServerManifest, encryptionConfigIn } from "../../config/encryption/manifest.ts";
+import { readTextFile } from "../../config/text_file.ts";
+import { exitCodes, type ExitStatus } from "../exit_codes.ts";
+import { line } from "../terminal.ts";
+import { encryptionFilePath, refuseEncrypting, socketsToEnable } from "./apiserver_files.ts";
+import { probeKms } from "./kms_probe.ts";
+import type { TrousseauCall } from "./terminal.ts";
+
+/** Prints the manifest with encryption. */
+export async function apiserverEnable({ options, terminal }: TrousseauCall): Promise<ExitStatus> {
+  const path = options.manifest ?? apiServerManifest;
+  const file = encryptionFilePath(options["encryption-file"]);
+  const manifest = await readTextFile(path);
+  const sockets = await socketsToEnable(file);
+  const edited = withEncryption(path, manifest, { file, sockets, reload: options["automatic-reload"] ?? false });
+  for (const socket of sockets) await refuseSilent(socket, terminal.signal);
+  terminal.stdout.write(edited);
+  const user = readApiServerPod(manifest)?.user ?? 0;
+  if (user !== 0) {
+    line(
+      terminal.stderr,
+      `trousseau: kube-apiserver runs as user ${user}: it has to read ${file} and to connect to ${
+        sockets.join(" and ")
+      }.`,
+    );
+  }
+  return exitCodes.ok.status;
+}
+
+/** Prints the manifest without encryption. */
+export async function apiserverUndo({ options, terminal }: TrousseauCall): Promise<ExitStatus> {
+  const path = options.manifest ?? apiServerManifest;
+  const file = encryptionFilePath(options["encryption-file"]);
+  const manifest = await readTextFile(path);
+  const edited = withoutEncryption(path, manifest, file);
+  if (encryptionConfigIn(manifest) !== undefined) await refuseEncrypting(file);
+  terminal.stdout.write(edited);
+  return exitCodes.ok.status;
+}
+
+/** An API server with a plugin that does not answer would not become ready. */
+async function refuseSilent(socket: string, signal: AbortSignal): Promise<void> {
+  await using client = dialKms(socket);
+  const { steps } = await probeKms(client, signal);
+  const failed = steps.find(({ result }) => result !== "ok" && result !== "off");
+  if (failed === undefined) return;
+  throw new KmsError(
+    "unreachable",
+    `kube-apiserver would not become ready with the plugin at ${socket}: ${failed.detail}`,
+  );
+}
