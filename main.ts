@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "./lib/base/clock.ts";
 import { Reloads } from "./lib/base/reloads.ts";
 import { commandOf } from "./lib/cli/arguments.ts";
 import { runProcess } from "./lib/cli/run_process.ts";
@@ -17,5 +18,5 @@ await runProcess(trousseau, (streams, words, stop) => {
   Deno.addSignalListener("SIGHUP", () => {
     if (!reloads.announce() && !reloading) stop.abort();
   });
-  return { ...streams, environment: readEnvironment(), files: realFiles, reloads };
+  return { ...streams, environment: readEnvironment(), files: realFiles, clock: systemClock, reloads };
 });

@@ -56,10 +56,11 @@ export class EncryptionUsage {
   }
 
   #row(resource: string, label: StoredLabel, revision: number): Counted {
+    const known = this.#byLabel.get(resource)?.get(label);
+    if (known !== undefined) return known;
+    const row = this.#rowOf(resource, label, revision);
     const ofResource = this.#byLabel.get(resource) ?? new WeakMap<StoredLabel, Counted>();
-    this.#byLabel.set(resource, ofResource);
-    const row = ofResource.get(label) ?? this.#rowOf(resource, label, revision);
-    ofResource.set(label, row);
+    this.#byLabel.set(resource, ofResource.set(label, row));
     return row;
   }
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
@@ -11,7 +10,7 @@ import type { EtcdClient } from "../net/etcd/etcd_client.ts";
 import { EtcdError, type EtcdReason } from "../net/etcd/etcd_error.ts";
 import { readEtcd } from "../net/etcd/etcd_kv.ts";
 import type { EncryptionUsage } from "./encryption_usage.ts";
-import type { StoredKeys } from "./objects/stored_key.ts";
+import { keyText, type StoredKeys } from "./objects/stored_key.ts";
 import { LabelReader } from "./objects/stored_value.ts";
 import type { Scanned } from "./scan_snapshot.ts";
 
@@ -59,7 +58,7 @@ export async function scanEtcd(
     cluster ??= page.cluster;
     if (page.cluster !== cluster) throw twoClusters();
     for (const row of page.rows) {
-      const stored = keys.read(Buffer.from(row.key).toString("latin1"));
+      const stored = keys.read(keyText(row.key));
       if (stored === undefined) otherKeys++;
       else usage.add(stored, labels.read(row.value), row.modRevision, "newest");
     }

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { EncryptionUsage } from "./encryption_usage.ts";
-import type { StoredKeys } from "./objects/stored_key.ts";
+import { keyText, type StoredKeys } from "./objects/stored_key.ts";
 import { LabelReader } from "./objects/stored_value.ts";
 import { agedRevisions } from "./snapshot_objects.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
@@ -43,18 +44,17 @@ export async function scanSnapshot(
 ): Promise<Scanned> {
   const labels = new LabelReader();
   let [read, newest, otherKeys] = [0, 0, 0];
-  for (const { text, value, revision, isDeleted, isOlder } of agedRevisions(snapshot, path)) {
+  for (const { key, value, revision, isDeleted, isOlder } of agedRevisions(snapshot, path)) {
     newest = Math.max(newest, revision);
     if (++read % turnLength === 0) {
       onRead?.(read);
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise<void>((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }
-    const stored = keys.read(text);
-    if (stored === undefined) otherKeys += isOlder || isDeleted ? 0 : 1;
-    else if (!isDeleted && (!isOlder || allRevisions)) {
-      usage.add(stored, labels.read(value), revision, isOlder ? "older" : "newest");
-    }
+    if (isDeleted || (isOlder && !allRevisions)) continue;
+    const stored = keys.read(keyText(key));
+    if (stored !== undefined) usage.add(stored, labels.read(value), revision, isOlder ? "older" : "newest");
+    else if (!isOlder) otherKeys++;
   }
   return { revision: newest, otherKeys };
 }

@@ -21,11 +21,28 @@ export function wireFields(bytes: Uint8Array): readonly WireField[] | undefined 
   const fields: WireField[] = [];
   const reader = new WireReader(bytes);
   while (reader.left > 0) {
-    const field = reader.field();
-    if (field === undefined) return undefined;
-    fields.push(field);
+    if (!reader.next()) return undefined;
+    fields.push(reader.field());
   }
   return fields;
+}
+
+/**
+ * The bytes of the last field of each number; `undefined` if the message has none, or if the bytes are no message. It makes
+ * no object for any other field, which counts with many messages.
+ */
+export function lastFieldBytes(
+  bytes: Uint8Array,
+  ids: readonly number[],
+): readonly (Uint8Array | undefined)[] | undefined {
+  const found = ids.map((): Uint8Array | undefined => undefined);
+  const reader = new WireReader(bytes);
+  while (reader.left > 0) {
+    if (!reader.next()) return undefined;
+    const at = ids.indexOf(reader.id);
+    if (at >= 0) found[at] = reader.field().bytes;
+  }
+  return found;
 }
 
 /** The last field of a number: it counts, as in protobuf. */
@@ -46,6 +63,11 @@ const maxVarint = 10;
 class WireReader {
   readonly #bytes: Uint8Array;
   #at = 0;
+  /** Of the field that was read last. */
+  id = 0;
+  #varint: number | undefined;
+  /** Where its bytes begin; they end where the next field begins. */
+  #from: number | undefined;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -55,35 +77,44 @@ class WireReader {
     return this.#bytes.length - this.#at;
   }
 
-  field(): WireField | undefined {
-    const tag = this.#varint();
-    if (tag === undefined || tag < 8 || tag > 0xffff_ffff) return undefined;
-    const id = Math.floor(tag / 8);
+  /** Reads the next field. @returns whether there is a sound one. */
+  next(): boolean {
+    const tag = this.#number();
+    if (tag === undefined || tag < 8 || tag > 0xffff_ffff) return false;
+    this.id = Math.floor(tag / 8);
+    this.#varint = this.#from = undefined;
     switch (tag % 8) {
-      case 0: {
-        const varint = this.#varint();
-        return varint === undefined ? undefined : { id, varint };
-      }
+      case 0:
+        this.#varint = this.#number();
+        return this.#varint !== undefined;
       case 1:
-        return this.#take(8) && { id };
+        return this.#skip(8);
       case 2: {
-        const bytes = this.#take(this.#varint());
-        return bytes && { id, bytes };
+        const length = this.#number();
+        this.#from = this.#at;
+        return length !== undefined && this.#skip(length);
       }
       case 5:
-        return this.#take(4) && { id };
+        return this.#skip(4);
       default:
-        return undefined;
+        return false;
     }
   }
 
-  #take(length: number | undefined): Uint8Array | undefined {
-    if (length === undefined || length > this.left) return undefined;
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+  /** The field that was read last. */
+  field(): WireField {
+    const { id } = this;
+    if (this.#varint !== undefined) return { id, varint: this.#varint };
+    return this.#from === undefined ? { id } : { id, bytes: this.#bytes.subarray(this.#from, this.#at) };
   }
 
-  #varint(): number | undefined {
+  #skip(length: number): boolean {
+    if (length > this.left) return false;
+    this.#at += length;
+    return true;
+  }
+
+  #number(): number | undefined {
     let value = 0;
     for (let length = 0, scale = 1; length < maxVarint; length++, scale *= 128) {
       const byte = this.#bytes[this.#at];

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import * as fc from "fast-check";
 import protobuf from "protobufjs";
-import { type WireField, wireFields } from "./wire_fields.ts";
+import { lastField, lastFieldBytes, type WireField, wireFields } from "./wire_fields.ts";
 
 const field = fc.record({
   id: fc.integer({ min: 1, max: 1000 }),
@@ -37,6 +37,19 @@ Deno.test("wireFields() is total", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
     const total = (wireFields(bytes) ?? []).reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
     equal(total <= bytes.length, true);
+  }));
+});
+
+Deno.test("lastFieldBytes() gives the bytes that wireFields() gives, of any bytes", () => {
+  const message = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.uint8Array({ maxLength: 20 })), { maxLength: 9 }).map((rows) =>
+      rows.reduce((writer, [id, bytes]) => writer.uint32(id << 3 | 2).bytes(bytes), protobuf.Writer.create()).finish()
+    ),
+  );
+  fc.assert(fc.property(message, (bytes) => {
+    const fields = wireFields(bytes);
+    deepEqual(lastFieldBytes(bytes, [1, 3]), fields && [1, 3].map((id) => lastField(fields, id)?.bytes));
   }));
 });
 

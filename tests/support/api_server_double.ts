@@ -58,6 +58,8 @@ export class ApiServerDouble implements AsyncDisposable {
   startedAt: number | undefined = 1_764_519_000.25;
   /** The key ID that it writes with. */
   keyId = "t1-new";
+  /** The key IDs before it, in its metrics. */
+  pastKeyIds: readonly string[] = ["t1-old"];
   /** Whether every write is stored anew, as over KMS v1. */
   storesAlways = false;
   fault: DoubleFault = () => undefined;
@@ -188,7 +190,9 @@ export class ApiServerDouble implements AsyncDisposable {
     const start = this.startedAt === undefined ? [] : [`process_start_time_seconds ${this.startedAt.toExponential()}`];
     return [
       `# HELP ${name} [ALPHA] The last time.`,
-      `${name}{${own}key_id_hash="${metricHash("t1-old")}",provider_name="trousseau"} 1.764519372e+09`,
+      ...this.pastKeyIds.map((id) => {
+        return `${name}{${own}key_id_hash="${metricHash(id)}",provider_name="trousseau"} 1.764519372e+09`;
+      }),
       `${name}{${own}key_id_hash="${metricHash(this.keyId)}",provider_name="trousseau"} 1.764519432e+09`,
       'other_metric{le="1"} 3',
       ...start,

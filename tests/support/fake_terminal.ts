@@ -6,6 +6,7 @@
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { defaultConfigFile } from "../../lib/config/defaults.ts";
 import { type Files, realFiles } from "../../lib/config/files.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { Reloads } from "../../lib/base/reloads.ts";
 import type { Output } from "../../lib/cli/terminal.ts";
 import type { Terminal } from "../../lib/cli/trousseau/terminal.ts";
@@ -18,6 +19,8 @@ export interface FakeTerminalOptions {
   readonly reloads?: Reloads;
   /** The files of this machine if left out, with no configuration at the default place. */
   readonly files?: Files;
+  /** The clock of this machine if left out. */
+  readonly clock?: Clock;
 }
 
 /** A {@linkcode Terminal} and its output. */
@@ -45,6 +48,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     stderr: output(err),
     environment: environmentFrom((name) => options.variables?.[name]),
     files: options.files ?? withoutDefault,
+    clock: options.clock ?? systemClock,
     signal: options.signal ?? new AbortController().signal,
     reloads: options.reloads ?? new Reloads(),
     out: () => out.join(""),

@@ -6,6 +6,7 @@
 import { run } from "../../lib/cli/run.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { ApiServerDouble } from "./api_server_double.ts";
+import { fastClock } from "./fast_clock.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 import { inFolder } from "./temporary_folder.ts";
 
@@ -33,7 +34,8 @@ export async function onRewriteStage(work: (stage: RewriteStage) => Promise<void
     };
     await Deno.writeTextFile(`${folder}/config`, JSON.stringify(kubeconfig), { mode: 0o600 });
     const ran = async (...words: readonly string[]) => {
-      const terminal = fakeTerminal();
+      // Between two looks at the API servers are four seconds.
+      const terminal = fakeTerminal({ clock: fastClock(100) });
       const state = words.includes("migration") ? [] : ["--state", `${folder}/state`];
       const given = ["rewrite", "--kubeconfig", `${folder}/config`, ...state, ...words];
       const status = await run(given, trousseau, terminal);

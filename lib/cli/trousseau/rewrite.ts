@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { ApiServerClient } from "../../cluster/apiserver/api_server_client.ts";
 import type { Collection } from "../../cluster/rewrite/object_names.ts";
 import type { PatientCall } from "../../cluster/rewrite/patient_requests.ts";
@@ -41,7 +41,7 @@ export async function rewrite(call: TrousseauCall): Promise<ExitStatus> {
   const elsewhere = otherServers(call, access);
   using client = await ApiServerClient.open(access, action);
   const targets = await rewriteTargets(call, client);
-  const patient = rewriteCall({ client, clock: systemClock, signal: terminal.signal });
+  const patient = rewriteCall({ client, clock: terminal.clock, signal: terminal.signal });
   if (options.by === "migration") return await rewriteByMigration(call, patient, { targets, limits, elsewhere });
   if (options["dry-run"]) return await dryRun(call, patient, targets);
   if (targets.api === "v1beta1") return await rewriteAll(call, patient, { targets, limits, census: undefined });
@@ -74,7 +74,7 @@ async function rewriteAll(call: TrousseauCall, patient: PatientCall, plan: Rewri
     keyId,
     rate,
     file,
-    onProgress: shower(progress, total),
+    onProgress: shower(progress, total, patient.clock),
   });
   const { isResumed } = run;
   await run.run(collections);
@@ -97,12 +97,16 @@ async function dryRun(call: TrousseauCall, patient: PatientCall, targets: Rewrit
   return isCounted ? exitCodes.ok.status : exitCodes.unmet.status;
 }
 
-function shower(progress: Progress, total: number): (run: RewriteProgress, collection: Collection) => void {
-  const startedAt = systemClock.now();
+function shower(
+  progress: Progress,
+  total: number,
+  clock: Clock,
+): (run: RewriteProgress, collection: Collection) => void {
+  const startedAt = clock.now();
   let begun: number | undefined;
   return (run, collection) => {
     const { finished } = run;
     begun ??= Math.max(0, finished - 1);
-    progress.update(progressText({ finished, begun, total, elapsed: systemClock.now() - startedAt }, collection));
+    progress.update(progressText({ finished, begun, total, elapsed: clock.now() - startedAt }, collection));
   };
 }

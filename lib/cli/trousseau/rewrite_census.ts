@@ -43,7 +43,9 @@ export async function readyServers(
 
 /** The objects are done by then, so that a failure is a part of the report. */
 export async function lastLook(options: CensusOptions): Promise<ServerCensus> {
-  return await takeCensus(options).catch((thrown) => ({ servers: [], failures: [toKmsError(thrown).message] }));
+  return await takeCensus(options).catch((thrown) => {
+    return { servers: [], failures: [toKmsError(thrown).message], isSettled: false };
+  });
 }
 
 /** The clients of all API servers that are looked at. */

@@ -4,7 +4,6 @@
  * @module
  */
 import { dialKms } from "../../api/kms/client.ts";
-import { systemClock } from "../../base/clock.ts";
 import { deadline } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { EncryptionUsage, type UsageRow } from "../../cluster/encryption_usage.ts";
@@ -125,11 +124,11 @@ async function scannedEtcd(
     throw new UsageError(`${alone} needs --snapshot: a running etcd shows its newest revisions only.`, "verify");
   }
   const { settings, shown } = await etcdOf(call);
-  using client = await EtcdClient.open(settings, systemClock, () => {});
+  using client = await EtcdClient.open(settings, terminal.clock, () => {});
   const done = await scanEtcd(client, usage, {
     keys,
     rate: rateOf(options.rate),
-    clock: systemClock,
+    clock: terminal.clock,
     signal: terminal.signal,
     onRead: (objects) => progress.update(`Reading the objects in ${shown}: ${objects}`),
   });

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 
 /** An object. */
 export interface StoredKey {
@@ -15,6 +16,11 @@ export interface StoredKey {
   /** Empty for objects of the cluster. */
   readonly namespace: string;
   readonly name: string;
+}
+
+/** A key of etcd as text. Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII. */
+export function keyText({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 /** Folders whose name is not that of the resource, below the prefix. */
@@ -60,24 +66,27 @@ export class StoredKeys {
   /** The object of a key; `undefined` if the key is not below the prefix. */
   read(key: string): StoredKey | undefined {
     if (!key.startsWith(this.#prefix)) return undefined;
-    const segments = key.slice(this.#prefix.length).split("/");
-    const [first = "", second = "", ...rest] = segments;
-    const pair = `${first}/${second}`;
-    if (isMoved(pair)) return named(storedFolders[pair], rest);
+    const [first, below] = split(key, this.#prefix.length);
+    const known = this.#byFolder.get(first);
+    if (known !== undefined) return named(known, below);
+    const [second = "", rest] = below === undefined ? [] : split(below, 0);
+    const moved = movedFolders.get(`${first}/${second}`);
+    if (moved !== undefined) return named(moved, rest);
     // A custom resource: the group of a CustomResourceDefinition has a dot, no folder of a built-in resource has one.
-    if (first.includes(".") && rest.length > 0) return named(`${second}.${first}`, rest);
-    const resource = isMoved(first) ? storedFolders[first] : this.#byFolder.get(first) ?? first;
-    return named(resource, segments.slice(1));
+    if (first.includes(".") && rest !== undefined) return named(`${second}.${first}`, rest);
+    return named(movedFolders.get(first) ?? first, below);
   }
 }
 
-function isMoved(folder: string): folder is keyof typeof storedFolders {
-  return Object.hasOwn(storedFolders, folder);
+const movedFolders: ReadonlyMap<string, string> = new Map(Object.entries(storedFolders));
+
+/** The part up to the next slash, and the part behind it; `undefined` if there is no slash. */
+function split(path: string, from: number): [first: string, rest: string | undefined] {
+  const slash = path.indexOf("/", from);
+  return slash < 0 ? [path.slice(from), undefined] : [path.slice(from, slash), path.slice(slash + 1)];
 }
 
-function named(resource: string, path: readonly string[]): StoredKey {
-  const [namespace = "", ...rest] = path;
-  return rest.length === 0
-    ? { resource, namespace: "", name: namespace }
-    : { resource, namespace, name: rest.join("/") };
+function named(resource: string, path: string | undefined): StoredKey {
+  const [first, rest] = split(path ?? "", 0);
+  return rest === undefined ? { resource, namespace: "", name: first } : { resource, namespace: first, name: rest };
 }

@@ -9,7 +9,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { KmsApi } from "../../api/kms/messages.ts";
-import { ByteReader, exactText } from "../../base/bytes.ts";
+import { beginsWith, ByteReader, exactText, sameBytes } from "../../base/bytes.ts";
 import { KmsError } from "../../base/errors.ts";
 import { beginsAsOurs, decodeEnvelope, decodeFrame } from "../../envelope/format.ts";
 import {
@@ -132,24 +132,44 @@ const encryptedObject = { keyId: 2, dekSource: 3, annotations: 4 } as const;
  * so that the rest is parsed once.
  */
 export class LabelReader {
-  readonly #known = new Map<string, StoredLabel>();
+  /** By a number that few of them share. */
+  readonly #known = new Map<number, KnownLabel>();
 
-  /** The labels of a value, as {@linkcode storedLabels}. */
+  /** The labels of a value, as {@linkcode storedLabels}. The value is not kept. */
   read(value: Uint8Array): StoredLabel {
     const end = value.length > maxPrefix ? endOfData(value) : undefined;
     if (end === undefined || value.length - end.data > maxRest) return storedLabels(value);
-    const id = latin1(value.subarray(0, end.prefix)) + latin1(value.subarray(end.data));
-    const known = this.#known.get(id);
-    if (known !== undefined) return known;
+    const rest = value.subarray(end.data);
+    const sample = sampleOf(rest, end.prefix);
+    const known = this.#known.get(sample);
+    if (known !== undefined && sameBytes(known.rest, rest) && beginsWith(value, known.prefix)) return known.labels;
     const labels = storedLabels(value);
     if (this.#known.size >= maxKnown) this.#known.clear();
-    this.#known.set(id, labels);
+    this.#known.set(sample, { prefix: value.slice(0, end.prefix), rest: rest.slice(), labels });
     return labels;
   }
 }
 
+/** What a value has beside its data, and its labels. */
+interface KnownLabel {
+  readonly prefix: Uint8Array;
+  readonly rest: Uint8Array;
+  readonly labels: StoredLabel;
+}
+
 /** Maximum number of labels that are kept, and of bytes beside the data in a value whose labels are kept. */
 const [maxKnown, maxRest] = [256, 4_096] as const;
+
+/** Number of bytes of a sample: enough that two random seeds differ in them. */
+const sampled = 32;
+
+/** A number that differs for most values whose seeds do. */
+function sampleOf(rest: Uint8Array, prefix: number): number {
+  let sample = prefix;
+  const step = Math.max(1, Math.floor(rest.length / sampled));
+  for (let at = 0; at < rest.length; at += step) sample = (Math.imul(sample, 31) + (rest[at] ?? 0)) | 0;
+  return sample;
+}
 
 const kmsV2Prefix = "k8s:enc:kms:v2:";
 

@@ -13,6 +13,8 @@ export interface ServerKeyIds {
   readonly startedAt: string | undefined;
   /** By provider, the hash of the key ID in the newest Status. */
   readonly newest: ReadonlyMap<string, string>;
+  /** Hashes of the key IDs of all Statuses since its start, whatever their provider. */
+  readonly all: ReadonlySet<string>;
 }
 
 const metric = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds";
@@ -24,6 +26,7 @@ const metric = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_
  */
 export async function readKeyIdMetrics(lines: AsyncIterable<string>): Promise<ServerKeyIds> {
   const newest = new Map<string, { readonly hash: string; readonly at: number }>();
+  const all = new Set<string>();
   let identityHash: string | undefined;
   let startedAt: string | undefined;
   for await (const line of lines) {
@@ -37,14 +40,24 @@ export async function readKeyIdMetrics(lines: AsyncIterable<string>): Promise<Se
     const [provider, hash] = [labels.get("provider_name"), labels.get("key_id_hash")];
     if (provider === undefined || hash === undefined || !Number.isFinite(at)) continue;
     identityHash = labels.get("apiserver_id_hash") || identityHash;
+    all.add(hash);
     if (at > (newest.get(provider)?.at ?? -Infinity)) newest.set(provider, { hash, at });
   }
-  return { identityHash, startedAt, newest: new Map([...newest].map(([provider, { hash }]) => [provider, hash])) };
+  const hashes = new Map([...newest].map(([provider, { hash }]) => [provider, hash]));
+  return { identityHash, startedAt, newest: hashes, all };
 }
 
 /** Whether the newest Status of one of the providers has this key ID. */
 export function hasKeyId({ newest }: ServerKeyIds, keyId: string): boolean {
   return [...newest.values()].includes(metricHash(keyId));
+}
+
+/**
+ * Whether no Status since the server's start had another key ID. Such a server writes under no other one: it takes a key
+ * from Encrypt only if its key ID is that of the Status (`rotateDEKOnKeyIDChange` of k8s.io/apiserver 0.36.3).
+ */
+export function hasKeyIdAlone({ all }: ServerKeyIds, keyId: string): boolean {
+  return all.size === 1 && all.has(metricHash(keyId));
 }
 
 /** The hash of a key ID, or of an API server's identity, as a label of the metrics. */

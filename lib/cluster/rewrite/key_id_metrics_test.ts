@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { hasKeyId, metricHash, readKeyIdMetrics } from "./key_id_metrics.ts";
+import { hasKeyId, hasKeyIdAlone, metricHash, readKeyIdMetrics } from "./key_id_metrics.ts";
 
 const metric = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds";
 
@@ -32,6 +32,20 @@ Deno.test("readKeyIdMetrics() returns the newest key ID of each provider, and th
   equal(found.startedAt, "1.76451900025e+09");
   deepEqual(Object.fromEntries(found.newest), { "trousseau": metricHash("new"), 'a\\"}b': metricHash("other") });
   deepEqual(["new", "other", "old", "older"].map((id) => hasKeyId(found, id)), [true, true, false, false]);
+});
+
+Deno.test("hasKeyIdAlone() holds for a server with one key ID of all its providers since its start", async () => {
+  const cases: readonly (readonly [expected: boolean, ...rows: readonly string[]])[] = [
+    [true, row("new", "trousseau", "1.7e+09")],
+    [true, row("new", "trousseau", "1.7e+09"), row("new", "other", "1.6e+09")],
+    [false, row("new", "trousseau", "1.7e+09"), row("old", "trousseau", "1.6e+09")],
+    [false, row("new", "trousseau", "1.7e+09"), row("old", "other", "1.6e+09")],
+    [false, row("old", "trousseau", "1.7e+09")],
+    [false],
+  ];
+  for (const [expected, ...rows] of cases) {
+    equal(hasKeyIdAlone(await readKeyIdMetrics(linesOf(...rows)), "new"), expected, rows.join("\n"));
+  }
 });
 
 Deno.test("readKeyIdMetrics() is total", async () => {

@@ -8,21 +8,22 @@ import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { ApiResource } from "../apiserver/api_resources.ts";
 import type { ApiServerClient } from "../apiserver/api_server_client.ts";
+import type { NamedTable } from "../apiserver/table.ts";
 import { type Collection, collectionPath, isBehind, resourceId } from "./object_names.ts";
 import { countObjects, pagesOf } from "./object_pages.ts";
 import { annotating, endsRun, patchObject, type PatchResult, refusalSentence, unannotating } from "./object_patch.ts";
+import { workInOrder } from "./ordered_work.ts";
 import type { PatientCall } from "./patient_requests.ts";
 import { RewriteProgress } from "./rewrite_progress.ts";
-import { type ObjectName, type RewriteApi, type RewriteState, sameSubject } from "./rewrite_state.ts";
+import { objectName, type PatchedObject, RewriteResults } from "./rewrite_results.ts";
+import { type ObjectName, type Refusal, type RewriteApi, type RewriteState, sameSubject } from "./rewrite_state.ts";
+import { StateSaver } from "./state_saver.ts";
 
-/** Objects of one batch. The state file is written before each. */
+/** Objects between two writes of the state file. */
 const batchLength = 50;
 
-/** Number of concurrent requests. */
-const width = 8;
-
-/** Objects in a row whose patch ends with 5xx, after which the API server counts as broken. */
-const maxFaultsInRow = 10;
+/** Number of concurrent requests: while etcd syncs the writes of some, the API server works on others. */
+const width = 16;
 
 /** Dependencies and settings of a run. */
 export interface RewriteOptions {
@@ -99,19 +100,27 @@ export async function countAll(call: PatientCall, collections: readonly Collecti
   return counts;
 }
 
+/** An object of a list, or a list that was refused. */
+type ListedObject = PatchedObject | { readonly refusal: Refusal };
+
 /** One run. */
 export class RewriteRun {
   readonly #options: RewriteOptions;
   readonly #call: PatientCall;
   readonly #progress: RewriteProgress;
+  readonly #saver: StateSaver;
+  /** Objects since the last write of the state file. */
+  #unsaved = 0;
   /** The monotonic time before which no further object is sent. */
   #nextAt: number;
-  #faultsInRow = 0;
+  readonly #results: RewriteResults;
 
   private constructor(options: RewriteOptions, progress: RewriteProgress) {
     this.#options = options;
     this.#call = rewriteCall(options);
     this.#progress = progress;
+    this.#results = new RewriteResults(progress, action, options.onProgress);
+    this.#saver = new StateSaver(() => options.file.write(progress.state([])));
     this.#nextAt = options.clock.now();
   }
 
@@ -158,38 +167,79 @@ export class RewriteRun {
     const { cursor } = this.#progress;
     const order = [...new Set(collections.map(({ resource }) => resourceId(resource)))];
     const first = cursor === null ? 0 : collections.findIndex((one) => !isBefore(one, cursor, order));
-    for (const collection of first < 0 ? [] : collections.slice(first)) await this.#collection(collection);
-    await this.#options.file.remove();
+    const { file } = this.#options;
+    await file.write(this.#progress.state([]));
+    const rest = first < 0 ? [] : collections.slice(first);
+    if (this.#options.api === "v2") await this.#patchAll(rest);
+    else for (const collection of rest) await this.#annotateAll(collection);
+    this.#results.end();
+    await this.#saver.settled();
+    await file.remove();
   }
 
-  async #collection(collection: Collection): Promise<void> {
-    const { cursor } = this.#progress;
-    const goesOn = cursor?.resource === resourceId(collection.resource) && cursor.namespace === collection.namespace;
-    for await (const page of pagesOf(this.#call, collection, goesOn ? cursor.name : "")) {
-      if ("refused" in page) {
-        if (endsRun(page.refused.status)) {
-          throw this.#call.client.errorOf(page.refused, collectionPath(collection), action);
-        }
-        this.#progress.refuse({ ...objectName(collection, ""), sentence: refusalSentence(page.refused) });
-        return;
-      }
-      for (let at = 0; at < page.names.length; at += batchLength) {
-        await this.#batch(collection, page.names.slice(at, at + batchLength), page.revision);
+  /** Sends the patches of all collections in one stream: many namespaces have few objects. */
+  async #patchAll(collections: readonly Collection[]): Promise<void> {
+    const patch = async (one: ListedObject) => "refusal" in one ? undefined : await this.#inTurn(one);
+    try {
+      await workInOrder(this.#objects(collections), width, patch, (one, result) => {
+        if ("refusal" in one) this.#results.refuse(one.refusal);
+        else if (result !== undefined) this.#results.add(one, result);
+        if (++this.#unsaved < batchLength) return;
+        this.#unsaved = 0;
+        this.#saver.soon();
+      });
+    } catch (thrown) {
+      // The failure of the run counts, not one to write its state.
+      await this.#saver.settled().then(() => this.#options.file.write(this.#progress.state([]))).catch(() => {});
+      throw thrown;
+    }
+  }
+
+  async *#objects(collections: readonly Collection[]): AsyncGenerator<ListedObject, void, void> {
+    for (const collection of collections) {
+      for await (const page of this.#pages(collection)) {
+        if ("refusal" in page) yield page;
+        else for (const name of page.names) yield { collection, name, listed: page.revision };
       }
     }
   }
 
-  async #batch(collection: Collection, names: readonly string[], listed: number | undefined): Promise<void> {
-    const { file, api } = this.#options;
-    const pending = api === "v1beta1" ? names.map((name) => objectName(collection, name)) : [];
-    await file.write(this.#progress.state(pending));
-    await concurrently(names, width, async (name) => {
-      await this.#pace();
-      this.#count(collection, name, await this.#rewrite(collection, name), listed);
-    });
-    const last = names.at(-1);
-    if (last !== undefined) this.#progress.moveTo(objectName(collection, last));
-    if (pending.length > 0) await file.write(this.#progress.state([]));
+  /** Over v1beta1 the state file names the objects of a batch before they are annotated. */
+  async #annotateAll(collection: Collection): Promise<void> {
+    for await (const page of this.#pages(collection)) {
+      if ("refusal" in page) this.#results.refuse(page.refusal);
+      else {
+        for (let at = 0; at < page.names.length; at += batchLength) {
+          const batch = page.names.slice(at, at + batchLength);
+          await this.#annotate(batch.map((name) => ({ collection, name, listed: page.revision })));
+        }
+      }
+    }
+  }
+
+  async #annotate(batch: readonly PatchedObject[]): Promise<void> {
+    const { file } = this.#options;
+    await file.write(this.#progress.state(batch.map(({ collection, name }) => objectName(collection, name))));
+    const add = (one: PatchedObject, result: PatchResult) => this.#results.add(one, result);
+    await workInOrder(batch, width, (one) => this.#inTurn(one), add);
+    await file.write(this.#progress.state([]));
+  }
+
+  /** The pages of a collection behind the cursor. @throws {KmsError} if a refusal ends the run. */
+  async *#pages(collection: Collection): AsyncGenerator<NamedTable | { readonly refusal: Refusal }, void, void> {
+    const { cursor } = this.#progress;
+    const goesOn = cursor?.resource === resourceId(collection.resource) && cursor.namespace === collection.namespace;
+    for await (const page of pagesOf(this.#call, collection, goesOn ? cursor.name : "")) {
+      if (!("refused" in page)) yield page;
+      else if (endsRun(page.refused.status)) {
+        throw this.#call.client.errorOf(page.refused, collectionPath(collection), action);
+      } else yield { refusal: { ...objectName(collection, ""), sentence: refusalSentence(page.refused) } };
+    }
+  }
+
+  async #inTurn({ collection, name }: PatchedObject): Promise<PatchResult> {
+    await this.#pace();
+    return await this.#rewrite(collection, name);
   }
 
   /** Waits for the turn of the next object. */
@@ -210,25 +260,6 @@ export class RewriteRun {
     const taken = await patchObject(this.#call, collection, name, unannotating(annotation));
     if (taken.kind === "refused") return { ...taken, sentence: stillAnnotated(annotation, taken.sentence) };
     return set.kind === "refused" ? set : taken;
-  }
-
-  #count(collection: Collection, name: string, result: PatchResult, listed: number | undefined): void {
-    const resource = resourceId(collection.resource);
-    this.#faultsInRow = result.kind === "refused" && result.serverFault ? this.#faultsInRow + 1 : 0;
-    if (result.kind === "refused") {
-      this.#progress.refuse({ ...objectName(collection, name), sentence: result.sentence });
-    } else if (result.kind === "gone") {
-      this.#progress.gone(resource);
-    } else {
-      const { revision } = result;
-      this.#progress.done(resource, revision !== undefined && listed !== undefined && revision > listed);
-    }
-    this.#options.onProgress?.(this.#progress, collection);
-    if (this.#faultsInRow < maxFaultsInRow) return;
-    throw new KmsError(
-      "unreachable",
-      `Cannot ${action}: the API server failed at ${maxFaultsInRow} objects in a row; look at its log.`,
-    );
   }
 
   async #cleanUp({ pending, annotation }: RewriteState): Promise<void> {
@@ -253,10 +284,6 @@ function stillAnnotated(annotation: string, why: string): string {
   return `it may have the annotation ${annotation} still: ${why}`;
 }
 
-function objectName({ resource, namespace }: Collection, name: string): ObjectName {
-  return { resource: resourceId(resource), namespace, name };
-}
-
 /**
  * Whether a collection is done: its resource, or its namespace, comes before the cursor's.
  *
@@ -265,21 +292,4 @@ function objectName({ resource, namespace }: Collection, name: string): ObjectNa
 function isBefore(collection: Collection, cursor: ObjectName, order: readonly string[]): boolean {
   const [own, last] = [order.indexOf(resourceId(collection.resource)), order.indexOf(cursor.resource)];
   return own === last ? isBehind(cursor.namespace, collection.namespace) : own < last;
-}
-
-/** Works on all items, `width` at a time. After a failure no further item is begun, and those in progress end first. */
-async function concurrently<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  let failed = false;
-  const results = await Promise.allSettled(Array.from({ length: width }, async () => {
-    for (const item of rest) {
-      if (failed) return;
-      await work(item).catch((thrown) => {
-        failed = true;
-        throw thrown;
-      });
-    }
-  }));
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure !== undefined) throw failure.reason;
 }

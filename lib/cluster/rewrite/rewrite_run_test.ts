@@ -239,7 +239,8 @@ Deno.test("RewriteRun goes on behind the last object of an ended run, with its c
     });
     deepEqual(double.stale, []);
     const patched = double.requests.filter(({ method }) => method === "PATCH").length;
-    equal(patched >= 53 && patched <= 73, true, `${patched}`);
+    // At the abort up to 15 objects behind the 70th are done.
+    equal(patched >= 38 && patched <= 53, true, `${patched}`);
   }));
 
 for (const at of [1, 49, 60, 119]) {

@@ -9,7 +9,7 @@ import { KmsError, toKmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
 import type { ApiServerClient } from "../apiserver/api_server_client.ts";
-import { hasKeyId, metricHash, readKeyIdMetrics } from "./key_id_metrics.ts";
+import { hasKeyId, hasKeyIdAlone, metricHash, readKeyIdMetrics } from "./key_id_metrics.ts";
 
 /** An API server that is counted. */
 export interface CountedServer {
@@ -29,6 +29,8 @@ export interface ServerCensus {
   readonly servers: readonly CountedServer[];
   /** Sentences about addresses that did not answer. */
   readonly failures: readonly string[];
+  /** Whether no server that was seen has had another key ID since its start. */
+  readonly isSettled: boolean;
 }
 
 /** Leases of API servers; they hold no secret. */
@@ -61,8 +63,13 @@ export async function takeCensus(options: CensusOptions): Promise<ServerCensus> 
   const looks = await Promise.all(clients.map((one) => look(one, options.keyId, call)));
   const failures = looks.flatMap((one) => typeof one === "string" ? [one] : []);
   const seen = looks.filter((one) => typeof one !== "string");
+  const isSettled = seen.every((one) => one.isSettled);
   if (localOnly) {
-    return { servers: seen.map(({ address, state }) => ({ name: address, host: undefined, state })), failures };
+    return {
+      servers: seen.map(({ address, state }) => ({ name: address, host: undefined, state })),
+      failures,
+      isSettled,
+    };
   }
   const counted = await identities(client, call, clock.wall());
   const hashes = counted.map(({ name }) => metricHash(name));
@@ -74,7 +81,7 @@ export async function takeCensus(options: CensusOptions): Promise<ServerCensus> 
   const unnamed = toldApart(seen.filter(({ identityHash }) => identityHash === undefined));
   const answered = [...withUnnamed(servers, unnamed), ...others.map(withoutLease)];
   const failed = clients.filter((_, at) => typeof looks[at] === "string").map(({ address }) => address);
-  return { servers: withFailed(answered, failed), failures };
+  return { servers: withFailed(answered, failed), failures, isSettled };
 }
 
 /** Addresses that did not answer: each can be that of a Lease that was not seen, or is counted too. */
@@ -120,6 +127,8 @@ interface Look {
   readonly identityHash: string | undefined;
   readonly startedAt: string | undefined;
   readonly state: "ready" | "behind";
+  /** Whether it has had no other key ID since its start. */
+  readonly isSettled: boolean;
 }
 
 /** The state of the server at one address, or a sentence why it is not known. */
@@ -128,7 +137,7 @@ async function look(client: ApiServerClient, keyId: string, call: HttpCall): Pro
     const found = await readKeyIdMetrics(client.lines("/metrics", call));
     const state = hasKeyId(found, keyId) ? "ready" : "behind";
     const { identityHash, startedAt } = found;
-    return { address: client.address, identityHash, startedAt, state };
+    return { address: client.address, identityHash, startedAt, state, isSettled: hasKeyIdAlone(found, keyId) };
   } catch (thrown) {
     const error = toKmsError(thrown);
     if (error.code === "cancelled" || error.code === "internal") throw error;
@@ -173,13 +182,14 @@ export interface CensusPatience {
 }
 
 /** Whether nothing stands against a census. @param assumed number of servers that are taken as ready unseen. */
-export function isComplete({ servers }: ServerCensus, assumed: number): boolean {
+export function isComplete({ servers }: Pick<ServerCensus, "servers">, assumed: number): boolean {
   const count = (state: CountedServer["state"]) => servers.filter((one) => one.state === state).length;
   return count("behind") === 0 && count("ready") > 0 && count("unseen") <= assumed;
 }
 
 /**
- * Looks until two looks in a row are complete, no longer look can help, or the time has passed.
+ * Looks until two looks in a row are complete, no longer look can help, or the time has passed. One complete look is
+ * enough at servers that have had no other key ID since their start.
  *
  * @param onLook called after each look.
  * @returns the last look.
@@ -196,6 +206,7 @@ export async function awaitReady(
     const census = await takeCensus(options);
     onLook(census);
     complete = isComplete(census, assumed) ? complete + 1 : 0;
+    if (complete === 1 && census.isSettled) return census;
     const mayChange = census.servers.some(({ state }) => state === "behind");
     if (complete === 2 || (complete === 0 && (!mayChange || clock.now() >= until))) return census;
     await clock.sleep(everyMs, signal);

@@ -43,7 +43,7 @@ Deno.test("takeCensus() counts Leases, and finds each server by the hash of its 
       { name: "apiserver-two", host: "node-1", state: "behind" },
       { name: "apiserver-three", host: "node-2", state: "unseen" },
     ]);
-    equal(isComplete({ servers, failures }, 1), false, "a server is behind");
+    equal(isComplete({ servers }, 1), false, "a server is behind");
     two.keyId = "t1-new";
     const later = await takeCensus(options);
     deepEqual([0, 1].map((assumed) => isComplete(later, assumed)), [false, true]);
@@ -140,6 +140,23 @@ Deno.test("awaitReady() waits for a server that is behind, and looks twice at on
     looks = 0;
     equal(isComplete(await awaitReady(options, 0, patience, () => void looks++), 0), false);
     equal(looks, 13);
+  });
+});
+
+Deno.test("awaitReady() looks once where no server has had another key ID since its start", async () => {
+  await using one = await ApiServerDouble.open();
+  await using two = await ApiServerDouble.open();
+  one.leases = ["apiserver-one", "apiserver-two"];
+  two.leases = ["apiserver-two"];
+  await withCensus([one, two], async (options) => {
+    const cases = [[[], [], 1], [["t1-old"], [], 2], [[], ["t1-old"], 2]] as const;
+    for (const [ofOne, ofTwo, expected] of cases) {
+      one.pastKeyIds = ofOne;
+      two.pastKeyIds = ofTwo;
+      let looks = 0;
+      const census = await awaitReady(options, 0, { waitMs: 60_000, everyMs: 5_000 }, () => void looks++);
+      deepEqual([isComplete(census, 0), looks], [true, expected]);
+    }
   });
 });
 

@@ -14,13 +14,13 @@ import {
   boltPageSizes,
   boltSizes,
   branchChild,
-  dataView,
   leafEntry,
   readBoltMeta,
   readPageHeader,
   uint64,
 } from "./bolt_page.ts";
-import type { PageSource } from "./page_source.ts";
+import { type BoltOrder, KeyOrder } from "./key_order.ts";
+import type { LentRange, PageSource } from "./page_source.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 
 /** Maximum depth of a tree. bbolt has at least two children a branch page, and 2^48 keys do not fit a disk. */
@@ -34,9 +34,6 @@ const firstPage = 2;
 
 /** A tree of pages, or a page inside its parent's value. */
 export type BoltBucket = { readonly root: number } | { readonly inline: BoltPage };
-
-/** Where the elements begin. */
-export type BoltOrder = "ascending" | "descending";
 
 /** An open file with a valid meta page. */
 export class BoltFile {
@@ -59,7 +56,8 @@ export class BoltFile {
    */
   static open(source: PageSource, size: number): BoltFile {
     const metas = metaOffsets(size).flatMap((at) => {
-      const meta = readBoltMeta(source.read(at, Math.min(size - at, 256)));
+      using range = source.lend(at, Math.min(size - at, 256));
+      const meta = readBoltMeta(range.bytes);
       return meta !== undefined && (at === 0 || at === meta.pageSize) ? [meta] : [];
     });
     const newest = metas.toSorted((a, b) => b.transaction - a.transaction)[0];
@@ -98,20 +96,17 @@ export class BoltFile {
   }
 
   /**
-   * The elements of a bucket in the order of their keys. The arrays are views that stay valid.
+   * The elements of a bucket in the order of their keys. Their arrays are valid until the next element is asked for.
    *
    * @throws {SnapshotError} at the first damage.
    */
   *entries(bucket: BoltBucket, order: BoltOrder): Generator<BoltEntry> {
-    let last: Uint8Array | undefined;
+    const keys = new KeyOrder(order);
     for (const page of this.#leaves(bucket, order)) {
       for (let at = 0; at < page.count; at++) {
         const entry = leafEntry(page, order === "ascending" ? at : page.count - 1 - at);
         if (entry === undefined) throw this.#damaged(page.id, "an element lies outside of it");
-        if (last !== undefined && !isBefore(last, entry.key, order)) {
-          throw this.#damaged(page.id, "its keys are not in order");
-        }
-        last = entry.key;
+        if (!keys.follows(entry.key)) throw this.#damaged(page.id, "its keys are not in order");
         yield entry;
       }
     }
@@ -125,9 +120,11 @@ export class BoltFile {
     const path: { readonly page: BoltPage; next: number }[] = [];
     let id: number | undefined = bucket.root;
     while (id !== undefined) {
-      const page = this.#page(id);
+      const { page, range } = this.#page(id);
+      using _range = range;
       if (page.kind === "leaf") yield page;
-      else path.push({ page, next: 0 });
+      // A branch is read while the pages below it are: it gets memory of its own.
+      else path.push({ page: { ...page, bytes: page.bytes.slice() }, next: 0 });
       if (path.length > maxDepth) throw this.#damaged(id, "the tree above it is too deep");
       id = this.#nextChild(path, order);
     }
@@ -147,18 +144,20 @@ export class BoltFile {
     return undefined;
   }
 
-  #page(id: number): BoltPage {
+  /** A page with its overflow. It is valid until its range is given back. */
+  #page(id: number): { readonly page: BoltPage; readonly range: LentRange } {
     const { pageSize, pageCount } = this.meta;
     if (id < firstPage || id >= pageCount) throw this.#damaged(id, `the file has ${pageCount} pages`);
-    const first = this.#source.read(id * pageSize, pageSize);
-    const header = readPageHeader(first, id);
+    const first = this.#source.lend(id * pageSize, pageSize);
+    const header = readPageHeader(first.bytes, id);
     if (header === undefined) throw this.#damaged(id, "its header is not that of a page of a tree");
-    if (id + header.span > pageCount || header.span * pageSize > maxPageBytes) {
-      throw this.#damaged(id, "it reaches beyond the end");
-    }
-    this.#markReached(id, header.span);
-    const bytes = header.span === 1 ? first : this.#source.read(id * pageSize, pageSize * header.span);
-    return { id, ...header, bytes, view: dataView(bytes) };
+    const { kind, count, span } = header;
+    if (id + span > pageCount || span * pageSize > maxPageBytes) throw this.#damaged(id, "it reaches beyond the end");
+    this.#markReached(id, span);
+    if (span === 1) return { page: { id, kind, count, span, bytes: first.bytes }, range: first };
+    first[Symbol.dispose]();
+    const range = this.#source.lend(id * pageSize, pageSize * span);
+    return { page: { id, kind, count, span, bytes: range.bytes }, range };
   }
 
   #markReached(id: number, span: number): void {
@@ -175,15 +174,15 @@ export class BoltFile {
 
   /** Value of a bucket: page of its root 8 · sequence 8 · if the page is 0, the page itself. */
   #bucketIn(value: Uint8Array): BoltBucket {
-    const root = value.length < boltSizes.bucketHeader ? undefined : uint64(dataView(value), 0);
+    const root = value.length < boltSizes.bucketHeader ? undefined : uint64(value, 0);
     if (root === undefined) {
       throw new SnapshotError(`${this.#source.path} is damaged: a bucket has no root; take another copy.`);
     }
     if (root !== 0) return { root };
-    const bytes = value.subarray(boltSizes.bucketHeader);
+    const bytes = value.slice(boltSizes.bucketHeader);
     const header = readPageHeader(bytes, 0);
     if (header?.kind !== "leaf" || header.span !== 1) throw this.#damaged(0, "a bucket inside a page is none");
-    return { inline: { id: 0, ...header, bytes, view: dataView(bytes) } };
+    return { inline: { id: 0, ...header, bytes } };
   }
 
   #damaged(page: number, why: string): SnapshotError {
@@ -194,9 +193,4 @@ export class BoltFile {
 /** Where the meta pages may be: the second one stands at the size of a page, which only the pages know. */
 function metaOffsets(size: number): number[] {
   return [0, ...boltPageSizes].filter((at) => at + boltSizes.pageHeader + boltSizes.meta <= size);
-}
-
-function isBefore(last: Uint8Array, key: Uint8Array, order: BoltOrder): boolean {
-  const compared = Buffer.compare(last, key);
-  return order === "ascending" ? compared < 0 : compared > 0;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import type { SnapshotFile } from "./snapshot_file.ts";
 
 /** Numbers of beginnings of values. A value can be found several times, since bbolt copies pages. */
@@ -32,17 +33,19 @@ export async function freedValues(snapshot: SnapshotFile, signal: AbortSignal): 
   }
   const { pageSize } = file.meta;
   const last = Math.floor(size / pageSize);
+  const buffer = new Uint8Array(pagesAtOnce * pageSize + encrypted.length);
   const counts = { encrypted: 0, plain: 0, pages: 0 };
   for (let page = 2; page < last;) {
     const free = freeFrom(page, Math.min(last, page + pagesAtOnce), (at) => file.isReached(at));
     if (free > 0) {
       const overlap = page > 2 ? encrypted.length - 1 : 0;
-      const bytes = snapshot.read(page * pageSize - overlap, free * pageSize + overlap);
+      const bytes = buffer.subarray(0, free * pageSize + overlap);
+      snapshot.readInto(page * pageSize - overlap, bytes);
       counts.encrypted += occurrences(bytes, encrypted);
       // The overlap holds a whole shorter text, which the read before has counted.
       counts.plain += occurrences(bytes.subarray(Math.max(0, overlap - plain.length + 1)), plain);
       counts.pages += free;
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise<void>((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }
     page += Math.max(1, free);
