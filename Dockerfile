@@ -21,6 +21,10 @@ COPY main.ts main.ts
 COPY lib lib
 COPY proto proto
 COPY deploy/compile deploy/compile
+# Files that the program contains, for `trousseau init`.
+COPY deploy/kubernetes deploy/kubernetes
+COPY deploy/policies deploy/policies
+COPY deploy/systemd deploy/systemd
 RUN if [ -n "$COMMIT" ]; then \
       sed -i "s/source:[$]Format:%H %ct[$]/source:$COMMIT $COMMIT_TIME/" lib/base/version.ts; \
     fi \

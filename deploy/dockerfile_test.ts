@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 
 const read = (name: string) => Deno.readTextFile(new URL(`../${name}`, import.meta.url));
 const dockerfile = await read("Dockerfile");
@@ -30,4 +31,17 @@ Deno.test(".dockerignore lets in what the Dockerfile copies", async () => {
     .map((line) => line.slice(1));
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = ""]) => paths.split(" "));
   assert.deepEqual(copied.toSorted(), allowed.toSorted());
+});
+
+Deno.test("Dockerfile copies each file outside lib that a module of lib contains", async () => {
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(\S+) \S+$/gm)].map(([, path = ""]) => path);
+  const lib = new URL("../lib/", import.meta.url);
+  const contained: string[] = [];
+  for (const name of await readdir(lib, { recursive: true })) {
+    if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
+    const text = await Deno.readTextFile(new URL(name, lib));
+    for (const [, path = ""] of text.matchAll(/ from "(?:\.\.\/)+(deploy\/[^"]+)"/g)) contained.push(path);
+  }
+  assert.ok(contained.length > 0);
+  assert.deepEqual(contained.filter((path) => !copied.some((folder) => path.startsWith(`${folder}/`))), []);
 });

@@ -87,7 +87,12 @@ if (import.meta.main) {
     options: { key: { type: "string" }, out: { type: "string" }, "stand-in": { type: "boolean" } },
   });
   const stop = new AbortController();
-  Deno.addSignalListener("SIGINT", () => stop.abort(new Error("Stopped.")));
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(
+      name,
+      () => stop.abort(new Error("Stopped before the release was whole; dist is as it was.")),
+    );
+  }
   try {
     await release(values, stop.signal);
   } catch (thrown) {

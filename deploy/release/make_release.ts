@@ -137,12 +137,14 @@ async function setTimes(path: string, seconds: number): Promise<void> {
   await Deno.utime(path, seconds, seconds);
 }
 
-/** Puts a folder in the place of another one, which is moved away before. */
+/** Puts a folder in the place of another one. If that fails, the other one is back at its place. */
 async function replaceFolder(path: string, by: string, away: string): Promise<void> {
+  const isThere = await Deno.lstat(path).then(() => true, () => false);
+  if (isThere) await Deno.rename(path, away);
   try {
-    await Deno.rename(path, away);
+    await Deno.rename(by, path);
   } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    if (isThere) await Deno.rename(away, path);
+    throw thrown;
   }
-  await Deno.rename(by, path);
 }

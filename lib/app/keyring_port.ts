@@ -124,11 +124,11 @@ async function textOf(path: string): Promise<string> {
   return utf8Text(await readRegularFile(path, maxPem)) ?? "";
 }
 
-/** Writes a public file whose content has changed. @throws {KeyringError} `internal` */
+/** Writes a file whose content has changed. @throws {KeyringError} `internal` */
 async function keepText(path: string, text: string): Promise<void> {
   if (await textOf(path).catch(() => undefined) === text) return;
   try {
-    await replaceFile(path, utf8(text), 0o644);
+    await replaceFile(path, utf8(text), 0o600);
   } catch (cause) {
     throw new KeyringError(
       "internal",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { fromBase64 } from "../base/bytes.ts";
 import type { RuntimeOfBinary } from "./binary_facts.ts";
 import { ReleaseError } from "./release_error.ts";
@@ -26,17 +26,17 @@ const component = z.looseObject({
   "bom-ref": z.string(),
   type: z.string(),
   name: z.string(),
-  version: z.string().optional(),
-  scope: z.enum(["required", "optional", "excluded"]).optional(),
-  hashes: z.array(hash).optional(),
-  properties: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
+  version: z.optional(z.string()),
+  scope: z.optional(z.enum(["required", "optional", "excluded"])),
+  hashes: z.optional(z.array(hash)),
+  properties: z.optional(z.array(z.object({ name: z.string(), value: z.string() }))),
 });
 const document = z.looseObject({
   bomFormat: z.literal("CycloneDX"),
   specVersion: z.literal("1.6"),
   metadata: z.looseObject({ component: z.looseObject({ version: z.string() }) }),
   components: z.array(component),
-  dependencies: z.array(z.looseObject({ ref: z.string(), dependsOn: z.array(z.string()).optional() })),
+  dependencies: z.array(z.looseObject({ ref: z.string(), dependsOn: z.optional(z.array(z.string())) })),
 });
 
 /** A component. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { jsonOf } from "./bill_of_materials.ts";
 import { ReleaseError } from "./release_error.ts";
 
@@ -17,7 +17,7 @@ export const provenanceTypes = {
   build: "urn:trousseau:release:v1",
 } as const;
 
-const resource = z.looseObject({ digest: z.record(z.string(), z.string()), name: z.string().optional() });
+const resource = z.looseObject({ digest: z.record(z.string(), z.string()), name: z.optional(z.string()) });
 const statement = z.looseObject({
   _type: z.literal(provenanceTypes.statement),
   predicateType: z.literal(provenanceTypes.predicate),

@@ -263,3 +263,13 @@ Deno.test("makeRelease() gives the same bytes in two folders, and replaces the f
     assert.equal((await Deno.stat(join(other, "notes/one.txt"))).mtime?.getTime(), 1_700_000_000_000);
   });
 });
+
+Deno.test("makeRelease() leaves the folder from before as it was, if a part fails", async () => {
+  await onRelease({}, async ({ dist, verify }) => {
+    const broken = { name: "broken", make: () => Promise.reject(new Error("a part fails")) };
+    await assert.rejects(stageRelease(dist, { key, parts: [broken] }), /a part fails/);
+    assert.deepEqual(await verify(), []);
+    const left = await Array.fromAsync(Deno.readDir(join(dist, "..")), ({ name }) => name);
+    assert.deepEqual(left, ["dist"]);
+  });
+});

@@ -76,6 +76,23 @@ Deno.test("the staged clectl prints version, help and completions, and names its
   assert.deepEqual([code, err.split("\n")[0]], [64, first]);
 });
 
+Deno.test("the staged clectl loads each package on demand: YAML, XML, CSV and workbooks", async () => {
+  const { code, out, err } = await said("version", "-o", "yaml");
+  assert.deepEqual([code, err], [0, ""]);
+  assert.match(out, /^version: \d+\.\d+\.\d+\ncommit: /);
+  // A dynamic import of a CommonJS package has no names in a bundle.
+  const imported = [...(staged.get("clectl") ?? "").matchAll(/await import\("\.\/([^"]+)"\)/g)].map(([, name]) =>
+    name ?? ""
+  );
+  assert.ok(imported.length > 20);
+  for (const name of new Set(imported)) {
+    const text = await Deno.readTextFile(join(folder, "modules/clectl", name));
+    assert.doesNotMatch(text, /export\{[^}]*\bas default\}/, name);
+    const names = [...text.matchAll(/export\{([^}]*)\}/g)].map(([, list]) => list);
+    assert.ok(names.some((list) => list !== ""), `${name} exports nothing`);
+  }
+});
+
 /** Answers as a keyring with one secret. */
 const respond: Responder = ({ url, body }, response) => {
   if (url === "/api/v1/import") {

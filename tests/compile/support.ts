@@ -61,7 +61,9 @@ export const copiedCommit = {
 export async function copyCheckout(to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   const configs = ["", ".keyring", ".clectl", ".dev"].flatMap((part) => [`deno${part}.json`, `deno${part}.lock`]);
-  for (const part of [...configs, "main.ts", "lib", "proto", "deploy/compile"]) {
+  // The program contains files of the last three, for `init`.
+  const deploy = ["deploy/compile", "deploy/kubernetes", "deploy/policies", "deploy/systemd"];
+  for (const part of [...configs, "main.ts", "lib", "proto", ...deploy]) {
     await cp(join(repository, part), join(to, part), { recursive: true, dereference: true });
   }
   const version = join(to, "lib/base/version.ts");

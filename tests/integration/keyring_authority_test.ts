@@ -79,7 +79,7 @@ Deno.test("keyring ca rotate on a running server: clients of the old authority g
     const caFile = `${folder}/keyring/ca.pem`;
     const old = await Deno.readTextFile(caFile);
     equal(certificatesIn(old).length, 1);
-    equal(((await Deno.stat(caFile)).mode ?? 0) & 0o777, 0o644);
+    equal(((await Deno.stat(caFile)).mode ?? 0) & 0o777, 0o600);
     await site.enrol("anna", authorityFingerprint(old));
     await Deno.writeTextFile(`${folder}/old.pem`, old);
     const { token } = JSON.parse((await machine.clectl("token create job --role dev --ttl 1h -o json")).out);

@@ -48,23 +48,18 @@ export class PackageStage implements AsyncDisposable {
 
   /** The path of a package in the machine. @param start the beginning of its name. */
   inMachine(start: string, end: string): string {
-    return join(standInFolder, this.named(start, end));
-  }
-
-  /** The path of a package. */
-  path(start: string, end: string): string {
-    return join(this.folder, this.named(start, end));
-  }
-
-  named(start: string, end: string): string {
-    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
-    const found = names.filter((name) => name.startsWith(start) && name.endsWith(end));
-    if (found.length !== 1) throw new Error(`There is no one package ${start}…${end}: ${names.join(", ")}.`);
-    return found[0] ?? "";
+    return join(standInFolder, this.#named(start, end));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
+  }
+
+  #named(start: string, end: string): string {
+    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
+    const found = names.filter((name) => name.startsWith(start) && name.endsWith(end));
+    if (found.length !== 1) throw new Error(`There is no one package ${start}…${end}: ${names.join(", ")}.`);
+    return found[0] ?? "";
   }
 }
 

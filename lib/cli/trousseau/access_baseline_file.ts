@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { KmsError } from "../../base/errors.ts";
 import type { AccessBaseline } from "../../cluster/access/access_baseline.ts";
 

@@ -49,5 +49,5 @@ async function exportText({ options }: ClectlCall, secrets: readonly SecretWithV
   if (exportFormat === "env") return environmentFile(secrets.flatMap(({ fields }) => fields), dialect);
   const documents = secrets.map((secret) => secretDocument(secret, exportFormat));
   if (exportFormat === "json") return `${JSON.stringify(documents, null, 2)}\n`;
-  return yamlText(await import("yaml"), documents);
+  return yamlText(await import("../yaml_package.ts"), documents);
 }

@@ -21,8 +21,9 @@ export async function printChanges(call: ClectlCall): Promise<ExitStatus> {
       if (change === undefined) continue;
       const { path, version, action, from } = change;
       if (call.options.json) jsonLine(stdout, change);
-      else if (call.options.format === "yaml") writeText(stdout, `---\n${yamlText(await import("yaml"), change)}`);
-      else line(stdout, visible(`${action} ${path} version ${version}${from === undefined ? "" : ` from ${from}`}`));
+      else if (call.options.format === "yaml") {
+        writeText(stdout, `---\n${yamlText(await import("../yaml_package.ts"), change)}`);
+      } else line(stdout, visible(`${action} ${path} version ${version}${from === undefined ? "" : ` from ${from}`}`));
     }
     return exitCodes.ok.status;
   });

@@ -29,7 +29,7 @@ export async function readSops(bytes: Uint8Array, { path }: ReaderOptions): Prom
 
 /** JSON is YAML too. By YAML 1.1 more scalars are no texts, so that none is taken that a reader changes. */
 async function yamlValue(text: string): Promise<unknown> {
-  const { parseDocument } = await import("yaml");
+  const { parseDocument } = await import("../yaml_package.ts");
   try {
     const document = parseDocument(text, { version: "1.1", schema: "yaml-1.1", prettyErrors: false, stringKeys: true });
     if (document.errors.length > 0 || document.warnings.length > 0) {

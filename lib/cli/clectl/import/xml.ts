@@ -23,7 +23,7 @@ interface OpenElement {
 
 /** The root of a document. @throws {UnreadableImportError} */
 export async function xmlElement(document: string): Promise<XmlElement> {
-  const { SaxesParser } = await import("saxes");
+  const { SaxesParser } = await import("./saxes_package.ts");
   const parser = new SaxesParser();
   const open: OpenElement[] = [];
   let root: OpenElement | undefined;

@@ -13,7 +13,7 @@ import { visibleLines, writeText } from "./visible.ts";
 export async function printedDocument({ options, terminal }: ClectlCall, value: unknown): Promise<boolean> {
   const { stdout } = terminal;
   if (options.format === "yaml" || options.valueFormat === "yaml") {
-    writeText(stdout, yamlText(await import("yaml"), value));
+    writeText(stdout, yamlText(await import("../yaml_package.ts"), value));
     return true;
   }
   if (!options.json) return false;
