@@ -15,7 +15,7 @@ import type { ServerAddress } from "../connection/address.ts";
 import { KeyringClient } from "../connection/client.ts";
 import { authorityIn } from "../contexts/authority_file.ts";
 import { chosenServer } from "../contexts/chosen_server.ts";
-import { checkContextName, type Context, Contexts } from "../contexts/contexts.ts";
+import { Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import type { MachineLogin } from "../contexts/login_token.ts";
 import { contextNameFor, refuseOtherAddress } from "../contexts/new_context.ts";
@@ -91,7 +91,7 @@ async function loginTarget(call: ClectlCall, contexts: Contexts): Promise<LoginT
     using limit = deadline(requestTimeout(call), terminal.signal);
     return { name, address, ca: await authorityAt(address, fingerprintOf(options.fingerprint), limit.signal) };
   }
-  const known = await knownContext(contexts, name);
+  const known = await contexts.find(name);
   if (known?.ca !== undefined) return { name, address, ca: known.ca };
   throw new UsageError("The authority of the server is not known: give --ca FILE or --fingerprint HEX.", "login");
 }
@@ -105,11 +105,6 @@ async function targetOfContext(call: ClectlCall): Promise<LoginTarget> {
   const { server: { address, ca }, context } = await chosenServer(options.context, terminal.environment);
   if (context !== undefined && ca !== undefined) return { name: context, address, ca };
   throw new UsageError("The server is missing: clectl login URL, or --context NAME of one with TLS.", "login");
-}
-
-async function knownContext(contexts: Contexts, name: string): Promise<Context | undefined> {
-  checkContextName(name);
-  return (await contexts.names()).includes(name) ? await contexts.read(name) : undefined;
 }
 
 /** The JWT of standard input. @throws {UsageError} */

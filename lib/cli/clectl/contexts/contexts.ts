@@ -58,11 +58,17 @@ export class Contexts {
     return found.sort();
   }
 
-  /** @throws {KmsError} `config` if there is none with this name. */
-  async read(name: string): Promise<Context> {
+  /** `undefined` if there is none with this name. */
+  async find(name: string): Promise<Context | undefined> {
     checkContextName(name);
     const document = await readPrivateFile(this.#path(name));
-    if (document !== undefined) return contextOf(name, document, this.#path(name));
+    return document === undefined ? undefined : contextOf(name, document, this.#path(name));
+  }
+
+  /** @throws {KmsError} `config` if there is none with this name. */
+  async read(name: string): Promise<Context> {
+    const context = await this.find(name);
+    if (context !== undefined) return context;
     throw new KmsError("config", `There is no context "${name}".${didYouMean(name, await this.names())}`);
   }
 
@@ -114,6 +120,11 @@ export class Contexts {
 
   async writeToken(name: string, token: LoginToken): Promise<void> {
     await writePrivateFile(this.#tokenPath(name), token);
+  }
+
+  /** Whether a context has a certificate or the token of a login. */
+  async hasCredentials(name: string): Promise<boolean> {
+    return await this.identity(name) !== undefined || await this.token(name) !== undefined;
   }
 
   /** Removes key, certificate and token of a context. @returns whether there were any. */

@@ -14,6 +14,7 @@ import { requiredFolders } from "../contexts/folders.ts";
 import { type LoginToken, machineLoginMethods } from "../contexts/login_token.ts";
 import type { ClectlCall } from "../options.ts";
 import { exchangedToken, jwtInFile, renewedToken, type TokenGrant } from "./machine_tokens.ts";
+import { storeRenewal } from "./stored_renewal.ts";
 
 /** Milliseconds between two attempts while a command runs. */
 const retryMs = 30_000;
@@ -88,11 +89,10 @@ async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginT
   try {
     const next = await successor(owner, kept, left > 0);
     if (next === undefined) return kept;
-    const contexts = new Contexts(requiredFolders(call.terminal.environment));
-    await contexts.writeToken(context.name, next.token);
-    // While the server changes its authority, the answer has both, so that the context follows.
-    if (next.ca !== undefined && next.ca !== context.ca) await contexts.write({ ...context, ca: next.ca });
-    return next.token;
+    const { token, ca } = next;
+    const write = (contexts: Contexts) => contexts.writeToken(context.name, token);
+    await storeRenewal({ server: owner.server, context: context.name, ca, write }, call);
+    return token;
   } catch (thrown) {
     if (owner.signal.aborted || left <= 0 || !(thrown instanceof KmsError || thrown instanceof KeyringError)) {
       throw thrown;

@@ -10,11 +10,10 @@ import { line } from "../../terminal.ts";
 import { KeyringClient } from "../connection/client.ts";
 import type { ClientCertificate, KeyringServer } from "../connection/transport.ts";
 import type { ChosenServer } from "../contexts/chosen_server.ts";
-import { Contexts } from "../contexts/contexts.ts";
-import { requiredFolders } from "../contexts/folders.ts";
 import type { ClectlCall } from "../options.ts";
 import { certificateOf } from "./certificate_answer.ts";
 import { newClientKey } from "./client_key.ts";
+import { storeRenewal } from "./stored_renewal.ts";
 
 /** A certificate is renewed when it has less than this left: three days, in milliseconds. */
 const renewBeforeMs = 3 * 86_400_000;
@@ -49,19 +48,16 @@ export async function renewed(chosen: ChosenServer, call: ClectlCall, timeoutMs:
 async function renew(
   server: KeyringServer,
   context: string,
-  { terminal }: ClectlCall,
+  call: ClectlCall,
   timeoutMs: number,
 ): Promise<KeyringServer> {
   const { key, publicKey } = newClientKey();
-  using client = new KeyringClient(server, terminal.signal, timeoutMs);
+  using client = new KeyringClient(server, call.terminal.signal, timeoutMs);
   const body = JSON.stringify({ publicKey });
-  const { certificate, ca = server.ca } = await client.json({ method: "POST", path: "renew", body }, certificateOf);
-  const contexts = new Contexts(requiredFolders(terminal.environment));
-  await contexts.writeIdentity(context, { certificate, key });
-  // While the server changes its authority, the answer has both, so that the context follows.
-  const known = ca === undefined ? {} : { ca };
-  await contexts.write({ ...await contexts.read(context), ...known });
-  return { ...server, ...known, certificate: { certificate, key } };
+  const { certificate, ca } = await client.json({ method: "POST", path: "renew", body }, certificateOf);
+  const identity = { certificate, key };
+  await storeRenewal({ server, context, ca, write: (contexts) => contexts.writeIdentity(context, identity) }, call);
+  return { ...server, ...(ca === undefined ? {} : { ca }), certificate: identity };
 }
 
 /** The end of a certificate in milliseconds since the epoch. @throws {KmsError} `config` */
