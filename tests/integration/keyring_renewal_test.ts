@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { systemClock } from "../../lib/base/clock.ts";
 import type { Context } from "../../lib/cli/clectl/contexts/contexts.ts";
 import { clectl } from "../../lib/cli/clectl/program.ts";
@@ -155,4 +155,31 @@ Deno.test("a renewal in the background stores nothing in a context that is gone,
     await Deno.remove(contextFile).catch(() => undefined);
     await job.login();
   }
+});
+
+Deno.test("a token counts as renewed if the context cannot be written, and a warning of its own says so", async () => {
+  await using job = await JobStage.open();
+  // Paths of the context's folder have room for the file, and not for the longer name of a new file beside it.
+  const config = `${job.home}/.config`;
+  const link = "l".repeat(200);
+  await Deno.symlink(".", `${config}/${link}`);
+  const rest = 4_090 - `${config}/clectl/contexts/localhost.json`.length;
+  const last = "m".repeat(rest % (link.length + 1) || 1);
+  await Deno.symlink(".", `${config}/${last}`);
+  const long = `${config}${`/${link}`.repeat(Math.floor(rest / (link.length + 1)))}/${last}`;
+  const before = await Deno.readTextFile(job.contextFile);
+  const first = JSON.parse(await Deno.readTextFile(job.tokenFile));
+  const err = await job.lasting(async (_client, terminal) => {
+    await job.stage.keyring.authority.rotate(job.stage.keyring.store.signal);
+    await job.renewal();
+    await settled("the warning", () => terminal.err() !== "");
+    equal(job.clock.untilNext() > 20 * minuteMs, true, "the next attempt is due by the life of the new token");
+  }, { XDG_CONFIG_HOME: long });
+  match(
+    err,
+    /^clectl: The login of "localhost" is renewed, and cannot be stored for other commands: Cannot write .*\n$/,
+  );
+  equal(await Deno.readTextFile(job.contextFile), before);
+  const kept = JSON.parse(await Deno.readTextFile(job.tokenFile));
+  deepEqual([kept.token, kept.expiresAt > first.expiresAt], [first.token, true]);
 });

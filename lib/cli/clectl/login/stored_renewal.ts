@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { KmsError } from "../../../base/errors.ts";
+import { line } from "../../terminal.ts";
 import { serverAddress } from "../connection/address.ts";
 import type { KeyringServer } from "../connection/transport.ts";
 import { Contexts } from "../contexts/contexts.ts";
@@ -25,13 +27,20 @@ export interface Renewal {
  * Stores a renewal in the context as it is now: another command may have changed it meanwhile. Credentials are for the
  * server that gave them, so nothing is stored if the context is gone, has no login any more, or has another address.
  *
- * @throws {KmsError} `config` if a file cannot be read or written.
+ * A file that cannot be read or written is a warning: this command has the renewed credentials all the same.
  */
-export async function storeRenewal(
-  { context: name, server, ca, write }: Renewal,
-  { terminal }: ClectlCall,
-): Promise<void> {
-  const contexts = new Contexts(requiredFolders(terminal.environment));
+export async function storeRenewal(renewal: Renewal, { terminal, program }: ClectlCall): Promise<void> {
+  try {
+    await store(renewal, new Contexts(requiredFolders(terminal.environment)));
+  } catch (thrown) {
+    if (!(thrown instanceof KmsError)) throw thrown;
+    const what = `The login of "${renewal.context}" is renewed, and cannot be stored for other commands`;
+    line(terminal.stderr, `${program.name}: ${what}: ${thrown.message}`);
+  }
+}
+
+/** @throws {KmsError} `config` if a file cannot be read or written. */
+async function store({ context: name, server, ca, write }: Renewal, contexts: Contexts): Promise<void> {
   const context = await contexts.find(name);
   if (context === undefined || !await contexts.hasCredentials(name)) return;
   if (serverAddress(context.address, `context ${name}`).text !== server.address.text) return;
