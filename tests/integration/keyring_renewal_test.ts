@@ -19,7 +19,7 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 const policy = "roles: {dev: {take: [{issuer: ci, subject: main}], rules: [{path: db, verbs: [read]}]}}";
 
-/** A keyring, and a job that has logged in. Its clock stands before the real one by the overlap of two authorities. */
+/** A keyring, and a job that has logged in. Its clock is behind the real one by more than the overlap of two authorities. */
 class JobStage implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly stage: ClectlStage;
@@ -31,7 +31,7 @@ class JobStage implements AsyncDisposable {
 
   static async open(): Promise<JobStage> {
     const clock = new FakeClock();
-    clock.setWall(Date.now() - 61 * dayMs - clock.wall());
+    clock.setWall(Date.now() - 62 * dayMs - clock.wall());
     const taker = { kind: "issuer", name: "ci", subject: "main", claims: new Map() } as const;
     const issuer = {
       name: "ci",
@@ -88,8 +88,15 @@ class JobStage implements AsyncDisposable {
   /** Moves the clock to the next renewal, and waits until the server has renewed or exchanged a token. */
   async renewal(): Promise<void> {
     const before = await this.#tokens();
+    await this.nextTimer();
     await this.clock.advance(45 * minuteMs);
     await waitFor("the renewal", async () => await this.#tokens() !== before, { timeoutMs: 60_000 });
+  }
+
+  /** Waits until the command has stored a renewal and waits for the next one. @returns the milliseconds until then. */
+  async nextTimer(): Promise<number> {
+    await waitFor("the timer of a renewal", () => this.clock.untilNext() < Infinity, { timeoutMs: 60_000 });
+    return this.clock.untilNext();
   }
 
   async #tokens(): Promise<string> {
@@ -173,7 +180,7 @@ Deno.test("a token counts as renewed if the context cannot be written, and a war
     await job.stage.keyring.authority.rotate(job.stage.keyring.store.signal);
     await job.renewal();
     await settled("the warning", () => terminal.err() !== "");
-    equal(job.clock.untilNext() > 20 * minuteMs, true, "the next attempt is due by the life of the new token");
+    equal(await job.nextTimer() > 20 * minuteMs, true, "the next attempt is due by the life of the new token");
   }, { XDG_CONFIG_HOME: long });
   match(
     err,
@@ -182,4 +189,43 @@ Deno.test("a token counts as renewed if the context cannot be written, and a war
   equal(await Deno.readTextFile(job.contextFile), before);
   const kept = JSON.parse(await Deno.readTextFile(job.tokenFile));
   deepEqual([kept.token, kept.expiresAt > first.expiresAt], [first.token, true]);
+});
+
+Deno.test("a command that lasts trusts the new authority after the server has changed to it", async () => {
+  await using job = await JobStage.open();
+  const err = await job.lasting(async (client) => {
+    await job.stage.keyring.authority.rotate(job.stage.keyring.store.signal);
+    await job.renewal();
+    await settled("the new authority", async () => authorities((await job.context()).ca) === 2);
+    // The days between need no renewal of their own: a token that has ended is exchanged anew.
+    job.clock.setWall(61 * dayMs);
+    await job.stage.renewCertificate();
+    await job.renewal();
+    // A request that is sent once has a connection of its own.
+    await client.json({ method: "POST", path: "token/renew" }, () => true);
+    await whoami(client);
+  });
+  equal(err, "");
+});
+
+Deno.test("a command that lasts goes on with the token that it was given for another JWT", async () => {
+  await using job = await JobStage.open();
+  const { token } = JSON.parse(await Deno.readTextFile(job.tokenFile));
+  await job.lasting(async (client) => {
+    job.clock.setWall(dayMs);
+    await job.renewal();
+    await settled("the new token", async () => !(await Deno.readTextFile(job.tokenFile)).includes(token));
+    await whoami(client);
+  });
+});
+
+Deno.test("the end of the renewals in the background is a line on standard error", async () => {
+  await using job = await JobStage.open();
+  const err = await job.lasting(async (_client, terminal) => {
+    await Deno.remove(`${job.stage.folder}/jwt`);
+    job.clock.setWall(dayMs);
+    await job.clock.advance(45 * minuteMs);
+    await settled("the line", () => terminal.err() !== "");
+  });
+  match(err, /^clectl: The token of "localhost" is not renewed any more: Cannot read the token for the login in .*\n$/);
 });

@@ -35,11 +35,7 @@ export async function withClient<T>(call: ClectlCall, work: (client: KeyringClie
     ? undefined
     : await (await import("./login/lasting_token.ts")).lastingToken(context, loginToken, server, call, timeoutMs);
   const { signal } = call.terminal;
-  using client = new KeyringClient(
-    lasting === undefined ? server : { ...server, token: lasting.token },
-    signal,
-    timeoutMs,
-  );
+  using client = new KeyringClient(lasting?.server ?? server, signal, timeoutMs);
   return await work(client);
 }
 

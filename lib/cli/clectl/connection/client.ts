@@ -47,7 +47,10 @@ export class KeyringClient implements Disposable {
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
 
-  /** @param timeoutMs for each request; {@linkcode clientLimits} if left out. */
+  /**
+   * @param server is read at each request: a renewal may have changed token and authority meanwhile.
+   * @param timeoutMs for each request; {@linkcode clientLimits} if left out.
+   */
   constructor(server: KeyringServer, signal: AbortSignal, timeoutMs: number = clientLimits.requestMs) {
     this.#server = server;
     this.#transport = new Transport(server);

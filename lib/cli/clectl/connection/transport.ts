@@ -49,6 +49,7 @@ export class Transport implements Disposable {
   readonly #server: KeyringServer;
   #agent: Agent | undefined;
 
+  /** @param server is read at each request: a renewal may have changed its authority meanwhile. */
   constructor(server: KeyringServer) {
     this.#server = server;
   }

@@ -24,15 +24,17 @@ const maxTimerMs = 3_600_000;
 
 /** A token, and its renewal in the background. Dispose of it to end the renewal. */
 export interface LastingToken extends Disposable {
-  /** The text at the beginning of the command. A renewal does not change it. */
-  readonly token: string;
+  /** With the token and the authorities of now: a renewal changes `token` and `ca` of this object. */
+  readonly server: KeyringServer;
 }
+
+/** A server whose credentials a renewal changes in place. */
+type RenewedServer = Omit<KeyringServer, "token" | "ca"> & { token: string; ca?: string };
 
 interface TokenOwner {
   readonly call: ClectlCall;
   readonly context: Context;
-  /** Without a token. */
-  readonly server: KeyringServer;
+  readonly server: RenewedServer;
   readonly timeoutMs: number;
   /** Aborted at the end of the command. */
   readonly signal: AbortSignal;
@@ -46,13 +48,14 @@ interface TokenOwner {
 export async function lastingToken(
   name: string,
   kept: LoginToken,
-  { token: _old, ...server }: KeyringServer,
+  chosen: KeyringServer,
   call: ClectlCall,
   timeoutMs: number,
 ): Promise<LastingToken> {
   const context = await new Contexts(requiredFolders(call.terminal.environment)).read(name);
   const end = new AbortController();
   const signal = AbortSignal.any([call.terminal.signal, end.signal]);
+  const server: RenewedServer = { ...chosen, token: kept.token };
   const owner: TokenOwner = { call, context, server, timeoutMs, signal };
   const first = await currentToken(owner, kept);
   let cancel = () => {};
@@ -61,14 +64,13 @@ export async function lastingToken(
     cancel = call.terminal.clock.after(Math.min(ms, maxTimerMs), () => {
       currentToken(owner, token).then(
         (next) => wait(next, next === token ? retryMs : untilDue(next, call)),
-        // The next request says why the token is refused.
-        () => {},
+        (thrown) => warnOf(owner, "is not renewed any more", thrown),
       );
     });
   };
   wait(first, Math.max(retryMs, untilDue(first, call)));
   return {
-    token: first.token,
+    server,
     [Symbol.dispose]() {
       end.abort();
       cancel();
@@ -83,26 +85,31 @@ function untilDue({ issuedAt, expiresAt }: LoginToken, { terminal }: ClectlCall)
 
 /** The token itself, or its successor. A renewal that fails is a warning as long as the token is valid. */
 async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginToken> {
-  const { call, context } = owner;
+  const { call, context, server } = owner;
   if (untilDue(kept, call) > 0) return kept;
   const left = kept.expiresAt - call.terminal.clock.wall();
   try {
     const next = await successor(owner, kept, left > 0);
     if (next === undefined) return kept;
     const { token, ca } = next;
+    server.token = token.token;
+    if (ca !== undefined) server.ca = ca;
     const write = (contexts: Contexts) => contexts.writeToken(context.name, token);
-    await storeRenewal({ server: owner.server, context: context.name, ca, write }, call);
+    await storeRenewal({ server, context: context.name, ca, write }, call);
     return token;
   } catch (thrown) {
     if (owner.signal.aborted || left <= 0 || !(thrown instanceof KmsError || thrown instanceof KeyringError)) {
       throw thrown;
     }
-    line(
-      call.terminal.stderr,
-      `${call.program.name}: The token of "${context.name}" ends soon and is not renewed: ${thrown.message}`,
-    );
+    warnOf(owner, "ends soon and is not renewed", thrown);
     return kept;
   }
+}
+
+function warnOf({ call: { terminal, program }, context, signal }: TokenOwner, what: string, thrown: unknown): void {
+  if (signal.aborted) return;
+  const why = thrown instanceof Error ? thrown.message : "the failure is unknown.";
+  line(terminal.stderr, `${program.name}: The token of "${context.name}" ${what}: ${why}`);
 }
 
 /** @returns `undefined` if the token is valid and can only be used up. */
@@ -114,7 +121,8 @@ async function successor(owner: TokenOwner, kept: LoginToken, isValid: boolean):
     return await renewedToken(client, kept, clock.wall());
   }
   if (login?.jwtFile !== undefined) {
-    using client = new KeyringClient(server, signal, timeoutMs);
+    const { token: _old, ...withoutToken } = server;
+    using client = new KeyringClient(withoutToken, signal, timeoutMs);
     return await exchangedToken(client, login, await jwtInFile(login.jwtFile), clock.wall());
   }
   if (isValid) return undefined;
