@@ -200,6 +200,11 @@ const ending: readonly (readonly [what: string, fault: DoubleFault, code: string
   ["credentials that are not accepted", patches(statusAnswer(401, "Unauthorized")), "unauthenticated"],
   ["an API server that throttles on and on", patches(statusAnswer(429, "too many requests")), "throttled"],
   ["an API server that fails at every object", patches(statusAnswer(500, "no")), "unreachable"],
+  [
+    "an API server that fails at ten objects in a row",
+    ({ method, path }) => method === "PATCH" && /\/s-2\d$/.test(path) ? statusAnswer(500, "no") : undefined,
+    "unreachable",
+  ],
   ["connections that are reset on and on", patches("reset"), "unreachable"],
   [
     "namespaces that may not be listed",
