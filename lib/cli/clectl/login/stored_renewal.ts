@@ -11,8 +11,8 @@ import { Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import type { ClectlCall } from "../options.ts";
 
-/** What a server has answered to a renewal. */
-export interface Renewal {
+/** Credentials that a server has renewed. */
+export interface RenewedLogin {
   /** The server that has answered. */
   readonly server: Pick<KeyringServer, "address">;
   /** The name of the context. */
@@ -29,7 +29,7 @@ export interface Renewal {
  *
  * A file that cannot be read or written is a warning: this command has the renewed credentials all the same.
  */
-export async function storeRenewal(renewal: Renewal, { terminal, program }: ClectlCall): Promise<void> {
+export async function storeRenewal(renewal: RenewedLogin, { terminal, program }: ClectlCall): Promise<void> {
   try {
     await store(renewal, new Contexts(requiredFolders(terminal.environment)));
   } catch (thrown) {
@@ -40,7 +40,7 @@ export async function storeRenewal(renewal: Renewal, { terminal, program }: Clec
 }
 
 /** @throws {KmsError} `config` if a file cannot be read or written. */
-async function store({ context: name, server, ca, write }: Renewal, contexts: Contexts): Promise<void> {
+async function store({ context: name, server, ca, write }: RenewedLogin, contexts: Contexts): Promise<void> {
   const context = await contexts.find(name);
   if (context === undefined || !await contexts.hasCredentials(name)) return;
   if (serverAddress(context.address, `context ${name}`).text !== server.address.text) return;
