@@ -14,6 +14,7 @@ import type { Config } from "../config/config.ts";
 import type { KekGroup } from "../kek/kek_group.ts";
 import { kekGauges } from "../kek/status_metrics.ts";
 import { lastBackup, noteBackup } from "../services/keyring/backup/backup_times.ts";
+import { type DiskBoundKeys, diskBoundWarning } from "../services/keyring/backup/openable.ts";
 import { keyringApp } from "../services/keyring/http/app.ts";
 import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
 import {
@@ -36,10 +37,10 @@ import type { SealedRecordStore } from "../services/keyring/records/record_store
 import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { GaugeRow } from "../telemetry/gauges.ts";
+import { diskBoundKeys } from "./disk_bound_keys.ts";
 import { keyringGauges } from "./keyring_gauges.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { KeyringPort } from "./keyring_port.ts";
-import { onlyKeyFile } from "./keyring_store.ts";
 import { servedUpkeep } from "./keyring_upkeep.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
@@ -234,7 +235,10 @@ export class KeyringProcess implements AsyncDisposable {
         store,
         logins,
         upkeep: servedUpkeep({ store, config }, () => this.#tidySoon.wake()),
-        onlyKeyFile: onlyKeyFile(config),
+        diskBound: async (signal) => {
+          await store.ring.load(signal);
+          return this.#diskBound();
+        },
         notify,
         onBackup,
         signal,
@@ -277,10 +281,13 @@ export class KeyringProcess implements AsyncDisposable {
     }
   }
 
-  /** Why a backup would not help: every key of the keyring lies on this machine. */
+  /** The reason why a backup could not be opened elsewhere, by the store keys that were read last. */
+  #diskBound(): DiskBoundKeys | undefined {
+    return diskBoundKeys(this.#parts.config, this.#parts.store.ring.rows());
+  }
+
   #backupWarning(): string | undefined {
-    const file = onlyKeyFile(this.#parts.config);
-    if (file === undefined) return undefined;
-    return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
+    const bound = this.#diskBound();
+    return bound && diskBoundWarning(bound);
   }
 }
