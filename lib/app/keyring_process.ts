@@ -46,10 +46,11 @@ import { servedUpkeep } from "./keyring_upkeep.ts";
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
 
-/** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store; of
- * one try, and of the last writes of a stop.
+/**
+ * Milliseconds: between two looks at certificates and expired rows, and while something of the open port fails; the pauses
+ * between two tries to open the store; of one try, and of the last writes of a stop.
  */
-const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
+const times = { upkeep: 60 * 60_000, unwell: 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
 
 /** Parts of a {@linkcode KeyringProcess}. */
 export interface KeyringProcessParts {
@@ -211,8 +212,13 @@ export class KeyringProcess implements AsyncDisposable {
     while (!signal.aborted) {
       await this.#tidy(signal);
       if (this.#isCheckpointDue()) this.#comparing = this.#compare();
-      await this.#tidySoon.wait(systemClock, this.#port.isMissing ? times.most : times.upkeep, signal);
+      await this.#tidySoon.wait(systemClock, this.#untilUpkeep(), signal);
     }
+  }
+
+  #untilUpkeep(): number {
+    if (this.#port.isMissing) return times.most;
+    return this.#port.failure === undefined ? times.upkeep : times.unwell;
   }
 
   #isCheckpointDue(): boolean {
