@@ -86,8 +86,7 @@ export interface OpenKeyringOptions {
   readonly store: SealedRecordStore;
   readonly logins: OpenLogins;
   readonly upkeep: RunUpkeep;
-  /** The file with every key of the store. */
-  readonly onlyKeyFile: string | undefined;
+  readonly diskBound: KeyringParts["diskBound"];
   readonly notify: Notify;
   /** Called when a backup was read to its end. */
   readonly onBackup: () => Promise<void>;
@@ -162,7 +161,7 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
     authorities: (signal) => config.tls.files === undefined ? authority.trusted(signal) : Promise.resolve(undefined),
     audit,
     auditKey: { publicKey, serverId },
-    onlyKeyFile: options.onlyKeyFile,
+    diskBound: options.diskBound,
     async *backup(signal) {
       yield* backupOf(store.engine, clock, signal);
       await onBackup();

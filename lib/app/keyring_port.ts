@@ -43,7 +43,7 @@ export class KeyringPort {
     return this.#listener === undefined && this.#parts.config.listen !== undefined;
   }
 
-  /** Why the last try failed. */
+  /** Why the last try to open the port, to renew its certificate or to write a file of it failed. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -62,6 +62,7 @@ export class KeyringPort {
   async keepUp(authority: CertificateAuthority, signal: AbortSignal): Promise<void> {
     try {
       await this.#serve(authority, signal);
+      this.#failure = undefined;
     } catch (thrown) {
       const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
       if (message !== this.#failure && !signal.aborted) this.#say("warning", message);
@@ -75,7 +76,7 @@ export class KeyringPort {
   }
 
   async #serve(authority: CertificateAuthority, signal: AbortSignal): Promise<void> {
-    const { config: { listen }, answer } = this.#parts;
+    const { config: { listen, tls, state }, answer } = this.#parts;
     if (listen === undefined) return;
     const pair = await this.#keyPair(authority, signal);
     if (this.#listener === undefined) {
@@ -89,6 +90,8 @@ export class KeyringPort {
       });
     } else this.#listener.renew(pair);
     this.#sayFingerprint(this.#listener, authorityFingerprint(pair.chain));
+    // The port needs no copy of the authorities: it is served before the file is written, and without it.
+    if (tls.files === undefined) await keepText(join(state, "ca.pem"), await authority.trusted(signal));
   }
 
   /** Said at the start and when another authority has signed the certificate. */
@@ -107,7 +110,6 @@ export class KeyringPort {
       const [key, chain] = await Promise.all([tls.files.keyFile, tls.files.certificateFile].map(textOf));
       return { key: key ?? "", chain: chain ?? "" };
     }
-    await keepText(join(state, "ca.pem"), await authority.trusted(signal));
     const names = [...new Set([...tls.names, "localhost", "127.0.0.1"])];
     const file = new ServerCertificateFile(join(state, "tls.pem"), names, { authority, clock: systemClock });
     const { key, chain, notAfter } = await file.current(signal);

@@ -14,6 +14,7 @@ import type { Config } from "../config/config.ts";
 import type { KekGroup } from "../kek/kek_group.ts";
 import { kekGauges } from "../kek/status_metrics.ts";
 import { lastBackup, noteBackup } from "../services/keyring/backup/backup_times.ts";
+import { type DiskBoundKeys, diskBoundWarning } from "../services/keyring/backup/openable.ts";
 import { keyringApp } from "../services/keyring/http/app.ts";
 import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
 import {
@@ -36,19 +37,20 @@ import type { SealedRecordStore } from "../services/keyring/records/record_store
 import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { GaugeRow } from "../telemetry/gauges.ts";
+import { diskBoundKeys } from "./disk_bound_keys.ts";
 import { keyringGauges } from "./keyring_gauges.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { KeyringPort } from "./keyring_port.ts";
-import { onlyKeyFile } from "./keyring_store.ts";
 import { servedUpkeep } from "./keyring_upkeep.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
 
-/** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store; of
- * one try, and of the last writes of a stop.
+/**
+ * Milliseconds: between two looks at certificates and expired rows, and while something of the open port fails; the pauses
+ * between two tries to open the store; of one try, and of the last writes of a stop.
  */
-const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
+const times = { upkeep: 60 * 60_000, unwell: 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
 
 /** Parts of a {@linkcode KeyringProcess}. */
 export interface KeyringProcessParts {
@@ -210,8 +212,13 @@ export class KeyringProcess implements AsyncDisposable {
     while (!signal.aborted) {
       await this.#tidy(signal);
       if (this.#isCheckpointDue()) this.#comparing = this.#compare();
-      await this.#tidySoon.wait(systemClock, this.#port.isMissing ? times.most : times.upkeep, signal);
+      await this.#tidySoon.wait(systemClock, this.#untilUpkeep(), signal);
     }
+  }
+
+  #untilUpkeep(): number {
+    if (this.#port.isMissing) return times.most;
+    return this.#port.failure === undefined ? times.upkeep : times.unwell;
   }
 
   #isCheckpointDue(): boolean {
@@ -234,7 +241,10 @@ export class KeyringProcess implements AsyncDisposable {
         store,
         logins,
         upkeep: servedUpkeep({ store, config }, () => this.#tidySoon.wake()),
-        onlyKeyFile: onlyKeyFile(config),
+        diskBound: async (signal) => {
+          await store.ring.load(signal);
+          return this.#diskBound();
+        },
         notify,
         onBackup,
         signal,
@@ -277,10 +287,13 @@ export class KeyringProcess implements AsyncDisposable {
     }
   }
 
-  /** Why a backup would not help: every key of the keyring lies on this machine. */
+  /** The reason why a backup could not be opened elsewhere, by the store keys that were read last. */
+  #diskBound(): DiskBoundKeys | undefined {
+    return diskBoundKeys(this.#parts.config, this.#parts.store.ring.rows());
+  }
+
   #backupWarning(): string | undefined {
-    const file = onlyKeyFile(this.#parts.config);
-    if (file === undefined) return undefined;
-    return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
+    const bound = this.#diskBound();
+    return bound && diskBoundWarning(bound);
   }
 }

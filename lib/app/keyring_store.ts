@@ -126,13 +126,3 @@ export function keyringOwnConfig(config: Config): Config {
   });
   return { ...config, state, providers };
 }
-
-/**
- * The key file that opens the whole store, if every key of the keyring lies on this machine: then a backup opens nothing
- * without that file.
- */
-export function onlyKeyFile({ providers }: Pick<Config, "providers">): string | undefined {
-  const [first] = providers;
-  if (first?.settings.kind !== "local" || providers.some(({ settings }) => settings.kind !== "local")) return undefined;
-  return first.settings.keyFile;
-}

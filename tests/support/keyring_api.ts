@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { utf8 } from "../../lib/base/bytes.ts";
 import type { KeyringError } from "../../lib/api/keyring/problems.ts";
 import { AuditChain } from "../../lib/services/keyring/audit/audit_chain.ts";
+import type { DiskBoundKeys } from "../../lib/services/keyring/backup/openable.ts";
 import { keyringApp, type KeyringAppOptions } from "../../lib/services/keyring/http/app.ts";
 import type { AnswerRequest, ApiAnswer, RequestPeer } from "../../lib/services/keyring/http/exchange.ts";
 import type { PartHealth } from "../../lib/services/keyring/http/health.ts";
@@ -75,8 +76,8 @@ export class TestKeyring implements AsyncDisposable {
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   generators = new ValueGenerators();
-  /** The file with every key of the store. */
-  onlyKeyFile: string | undefined;
+  /** The reason why a backup could not be opened elsewhere. */
+  diskBound: DiskBoundKeys | undefined;
   /** Whether the certificate of the server is the operator's. */
   ownCertificate = false;
   /** The work on the whole store. */
@@ -100,7 +101,6 @@ export class TestKeyring implements AsyncDisposable {
     this.tokens = new Tokens({ store, clock, policies, failedAnswers, verify });
     const { enrolments, tokens } = this;
     const authenticator = new Authenticator({ store, clock, policies, failedAnswers });
-    const onlyKeyFile = () => this.onlyKeyFile;
     this.parts = {
       clock,
       store,
@@ -128,9 +128,7 @@ export class TestKeyring implements AsyncDisposable {
         serverId: "s1",
         publicKey: auditKeys.publicKey.export({ type: "spki", format: "pem" }).toString(),
       },
-      get onlyKeyFile() {
-        return onlyKeyFile();
-      },
+      diskBound: () => Promise.resolve(this.diskBound),
       async *backup() {
         yield await Promise.resolve(utf8("backup"));
       },

@@ -7,13 +7,16 @@ import { resolve } from "node:path";
 import { hex } from "../../base/bytes.ts";
 import { rfc3339, systemClock } from "../../base/clock.ts";
 import { adminBackup } from "../../app/keyring_admin.ts";
+import { diskBoundKeys } from "../../app/disk_bound_keys.ts";
 import { openConfiguredEngine } from "../../app/keyring_engine.ts";
 import { restoreKeyring } from "../../app/keyring_restore.ts";
-import { keyringOwnConfig, onlyKeyFile } from "../../app/keyring_store.ts";
+import { keyringOwnConfig } from "../../app/keyring_store.ts";
 import { ResourceStack } from "../../base/resource_stack.ts";
 import { backupOf } from "../../services/keyring/backup/backup.ts";
 import { type BackupSummary, verifyBackup } from "../../services/keyring/backup/backup_format.ts";
 import { requireOpenableBackup } from "../../services/keyring/backup/openable.ts";
+import { readStoreKeys } from "../../services/keyring/records/store_keys.ts";
+import type { Config } from "../../config/config.ts";
 import { UsageError } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { startProgress } from "../progress.ts";
@@ -27,34 +30,41 @@ import type { TrousseauCall } from "./terminal.ts";
  * Writes a backup to standard output: from the running server, or from the store itself if there is none. Each byte is
  * read back as it is written.
  *
- * @throws {KeyringError} `backup_unopenable` if every key lies on this machine: such a backup opens nothing once the disk is lost.
+ * @throws {KeyringError} `backup_unopenable` if a store key is wrapped on this machine alone: such a backup opens nothing once
+ *   the disk is lost.
  * @throws {UsageError} if standard output is a terminal.
  */
 export async function keyringBackup(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
   const { options, terminal: { stderr, signal } } = call;
   const config = keyringOwnConfig(await configured(call));
   const keyFileKeptElsewhere = options["key-file-kept-elsewhere"] ?? false;
-  requireOpenableBackup(onlyKeyFile(config), keyFileKeptElsewhere);
   if (output.isTerminal) {
     throw new UsageError("A backup is binary and goes to standard output: redirect it into a file.", "keyring backup");
   }
   using progress = startProgress(call.terminal, "Writing the backup");
   await using opened = new ResourceStack();
   const served = await adminBackup(config.keyring.adminSocket.path, { keyFileKeptElsewhere, signal });
-  const chunks = served ?? backupOf(
-    await openConfiguredEngine(config.keyring.store, opened, {
-      create: false,
-      notify: commandLog(call).notify,
-      signal,
-    }),
-    systemClock,
-    signal,
-  );
+  const chunks = served ?? await ownBackup(call, config, opened);
   const summary = await verifyBackup(written(chunks, output, (bytes) => {
     progress.update(`Writing the backup: ${Math.round(bytes / 1e6)} MB`);
   }));
   for (const text of summaryLines("The backup is whole", summary)) line(stderr, text);
   return exitCodes.ok.status;
+}
+
+/** The backup of a store that has no server. It asks no KMS. */
+async function ownBackup(
+  call: TrousseauCall,
+  config: Config,
+  opened: ResourceStack,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { options, terminal: { signal } } = call;
+  const { notify } = commandLog(call);
+  const engine = await openConfiguredEngine(config.keyring.store, opened, { create: false, notify, signal });
+  if (!options["key-file-kept-elsewhere"]) {
+    requireOpenableBackup(diskBoundKeys(config, await readStoreKeys(engine, signal)));
+  }
+  return backupOf(engine, systemClock, signal);
 }
 
 /** Restores a backup into a store that is empty. */

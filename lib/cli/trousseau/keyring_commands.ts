@@ -35,7 +35,7 @@ export const keyringCommands = [
     description:
       "Takes it from the running server, or from the store if no server runs, in one consistent state. Everything in it is " +
       "sealed as in the store, and no KMS is asked. It is read back while it is written; the last line on stderr says that " +
-      "it is whole. If every key lies on this machine it is refused, since such a backup opens nothing without them.",
+      "it is whole. It is refused while a store key is wrapped on this machine alone: without that key it opens nothing.",
     positionals: [file],
     options: ["config", "key-file-kept-elsewhere", "log-level"],
     examples: [

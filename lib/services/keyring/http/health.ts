@@ -139,8 +139,12 @@ export function checkpointHealth(finding: string | undefined): readonly PartHeal
   return finding === undefined ? [] : [{ name: "checkpoint", state: "failed", reason: finding }];
 }
 
-/** A part while the port of the API is not open; none without such a port. @param failure of the last try to open it. */
+/**
+ * A part while the port of the API is not open, or is open and something of it failed; none else.
+ *
+ * @param failure of the last try to open it, to renew its certificate or to write a file of it.
+ */
 export function tlsHealth(isClosed: boolean, failure: string | undefined): readonly PartHealth[] {
-  if (!isClosed) return [];
+  if (!isClosed) return failure === undefined ? [] : [{ name: "tls", state: "degraded", reason: failure }];
   return [{ name: "tls", state: "failed", reason: failure ?? "The API over TLS is being opened." }];
 }

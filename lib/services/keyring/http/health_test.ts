@@ -9,6 +9,7 @@ import {
   healthAnswerOf,
   kmsHealth,
   storeHealth,
+  tlsHealth,
   worstOf,
 } from "./health.ts";
 
@@ -61,6 +62,13 @@ Deno.test("the parts that depend on time degrade and fail at their limits", () =
   match(backupHealth(0, 9 * day).reason ?? "", /9 days old/);
   equal(backupHealth(undefined, 0).state, "degraded");
   match(backupHealth(0, 0, "No recovery.").reason ?? "", /No recovery/);
+});
+
+Deno.test("tlsHealth() fails while the port is closed, and degrades by a failure beside an open port", () => {
+  deepEqual(tlsHealth(false, undefined), []);
+  deepEqual(tlsHealth(false, "No file."), [{ name: "tls", state: "degraded", reason: "No file." }]);
+  deepEqual(tlsHealth(true, "In use."), [{ name: "tls", state: "failed", reason: "In use." }]);
+  equal(tlsHealth(true, undefined)[0]?.state, "failed");
 });
 
 Deno.test("storeHealth() gives the reason why the store is not open", () => {

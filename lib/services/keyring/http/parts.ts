@@ -6,6 +6,7 @@
 import type { UpkeepReport, UpkeepRequest } from "../../../api/keyring/upkeep_schemas.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { AuditChain } from "../audit/audit_chain.ts";
+import type { DiskBoundKeys } from "../backup/openable.ts";
 import type { ValueGenerators } from "../generators/value_generators.ts";
 import type { Authenticator } from "../identity/authenticator.ts";
 import type { Enrolments } from "../identity/enrolments.ts";
@@ -44,8 +45,12 @@ export interface KeyringParts {
   authorities(signal: AbortSignal): Promise<string | undefined>;
   readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health" | "requireWritable">;
   readonly auditKey: AuditKey;
-  /** The file without which a backup opens nothing; `undefined` if a key of the store lies elsewhere. */
-  readonly onlyKeyFile: string | undefined;
+  /**
+   * The reason why a backup could not be opened once the machine of the server is lost, by the store keys as they are now.
+   *
+   * @throws {KeyringError} `store_unavailable`, `integrity`.
+   */
+  diskBound(signal: AbortSignal): Promise<DiskBoundKeys | undefined>;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
   readonly upkeep: RunUpkeep;

@@ -22,11 +22,11 @@ export const systemHandlers: NativeHandlers<"auditKey" | "auditHead" | "backup" 
     return Promise.resolve({ answer: jsonAnswer(200, { lines, hash, at: shownAt(at) }), audited: [{}] });
   },
 
-  backup({ parts, query, request }) {
-    requireOpenableBackup(parts.onlyKeyFile, query.keyFile === "kept-elsewhere");
+  async backup({ parts, query, request, signal }) {
+    if (query.keyFile !== "kept-elsewhere") requireOpenableBackup(await parts.diskBound(signal));
     // The time of an operation does not limit a stream; the client's connection does.
     const body = parts.backup(request.signal);
     const headers = { "content-type": "application/octet-stream" };
-    return Promise.resolve({ answer: { status: 200, headers, body }, audited: [{}] });
+    return { answer: { status: 200, headers, body }, audited: [{}] };
   },
 };

@@ -78,9 +78,7 @@ export class StoreKeys {
   async load(signal: AbortSignal): Promise<void> {
     const { engine } = this.#parts;
     const turn = ++this.#loads.started;
-    const stored = await engine.scan({ table: "key", prefix: new Uint8Array(0), limit: maxKeys + 1 }, signal);
-    if (stored.length > maxKeys) throw damagedKey();
-    const rows = new Map(stored.map((row) => [hex(row.key), decodeStoreKey(row, engine.storeId)]));
+    const rows = new Map((await readStoreKeys(engine, signal)).map((row) => [hex(row.id), row]));
     if (turn < this.#loads.taken) return;
     this.#loads.taken = turn;
     this.#rows = rows;
@@ -145,6 +143,20 @@ export class StoreKeys {
       throw keyFailure(toKmsError(thrown));
     }
   }
+}
+
+/**
+ * Reads the table `key`. It asks no KMS.
+ *
+ * @throws {KeyringError} `integrity` if any row of it does not decode; `store_unavailable`.
+ */
+export async function readStoreKeys(
+  engine: Pick<Engine, "scan" | "storeId">,
+  signal: AbortSignal,
+): Promise<readonly StoreKeyRow[]> {
+  const stored = await engine.scan({ table: "key", prefix: new Uint8Array(0), limit: maxKeys + 1 }, signal);
+  if (stored.length > maxKeys) throw damagedKey();
+  return stored.map((row) => decodeStoreKey(row, engine.storeId));
 }
 
 /** The name of a key's row. */

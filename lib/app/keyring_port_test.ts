@@ -1,0 +1,82 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { TestStore } from "../../tests/support/keyring_store.ts";
+import { freePort } from "../../tests/support/processes.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
+import { systemClock } from "../base/clock.ts";
+import { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
+import type { Event } from "../telemetry/events.ts";
+import { KeyringPort } from "./keyring_port.ts";
+
+const { signal } = new AbortController();
+
+/** A port with its state in a folder. */
+class PortStage implements AsyncDisposable {
+  readonly #store = new TestStore({ clock: systemClock });
+  readonly #events: Event[] = [];
+  readonly authority = new CertificateAuthority({ store: this.#store.store, clock: systemClock });
+  readonly number = freePort();
+  readonly port: KeyringPort;
+
+  constructor(state: string) {
+    const listen = { hostname: "127.0.0.1", port: this.number };
+    this.port = new KeyringPort({
+      config: { listen, tls: { names: [], files: undefined }, state },
+      answer: () => Promise.resolve({ status: 200, headers: {}, body: "" }),
+      notify: (event) => void this.#events.push(event),
+    });
+  }
+
+  get warnings(): readonly string[] {
+    return this.#events.flatMap((event) =>
+      event.type === "lifecycle" && event.action === "warning" ? [event.message] : []
+    );
+  }
+
+  /** Connects, and verifies the certificate by the authorities of the store. */
+  async handshake(): Promise<void> {
+    const caCerts = [await this.authority.trusted(signal)];
+    using client = await Deno.connectTls({ hostname: "localhost", port: this.number, caCerts });
+    await client.handshake();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.port.close(0);
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("keepUp() serves and renews while ca.pem cannot be written, warns once, and writes it once it can", () =>
+  inFolder(async (state) => {
+    await using stage = new PortStage(state);
+    const { port, authority } = stage;
+    await Deno.mkdir(`${state}/ca.pem`);
+    await port.keepUp(authority, signal);
+    await stage.handshake();
+    equal(port.isMissing, false);
+    match(port.failure ?? "", /^Cannot write the certificates of the authorities to .*\/ca\.pem: /);
+
+    await Deno.remove(`${state}/tls.pem`);
+    await port.keepUp(authority, signal);
+    match(await Deno.readTextFile(`${state}/tls.pem`), /^-----BEGIN PRIVATE KEY-----/);
+    await stage.handshake();
+    deepEqual(stage.warnings, [port.failure]);
+
+    await Deno.remove(`${state}/ca.pem`);
+    await port.keepUp(authority, signal);
+    equal(port.failure, undefined);
+    equal(await Deno.readTextFile(`${state}/ca.pem`), await authority.trusted(signal));
+  }));
+
+Deno.test("keepUp() opens no port without a certificate, and says so until it has one", () =>
+  inFolder(async (state) => {
+    await using stage = new PortStage(state);
+    const { port, authority } = stage;
+    await Deno.mkdir(`${state}/tls.pem`);
+    await port.keepUp(authority, signal);
+    equal(port.isMissing, true);
+    match(port.failure ?? "", /^Cannot write the TLS key .*\/tls\.pem: /);
+    await Deno.remove(`${state}/tls.pem`);
+    await port.keepUp(authority, signal);
+    deepEqual([port.isMissing, port.failure], [false, undefined]);
+    await stage.handshake();
+  }));
