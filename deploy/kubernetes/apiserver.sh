@@ -38,6 +38,13 @@ while [ $# -gt 0 ]; do
 done
 [ "$verb" = enable ] || [ -z "$reload" ] || fail 64 "--automatic-reload is for enable."
 
+# The folder for copies is found by the text of this path, and must not be the manifests' folder itself.
+case $manifest in
+  */./* | */../*) fail 64 "--manifest is a path without . and .. as names." ;;
+  /*/*) ;;
+  *) fail 64 "--manifest is the absolute path of a file in a folder." ;;
+esac
+
 program=${TROUSSEAU:-trousseau}
 folder=$(dirname "$manifest")
 # kubelet takes every file of the manifests' folder for a pod, so copies lie beside that folder. This one belongs to root
@@ -85,9 +92,7 @@ go_back() {
   cmp -s "$manifest" "$keep/after.yaml" || fail 70 "$1, and another program has changed $manifest since: look at it."
   place "$keep/before.yaml"
   rm -f "$keep/pending"
-  old=no
-  if grep -q -e '--encryption-provider-config=' "$keep/before.yaml"; then old=yes; fi
-  if ready --encrypts "$old" --timeout 5m >/dev/null; then
+  if ready --encrypts manifest --timeout 5m >/dev/null; then
     fail 69 "$1; $manifest is as it was before, and kube-apiserver is ready again. Its log has the reason: crictl logs."
   fi
   fail 70 "$1; $manifest is as it was before, but kube-apiserver is not ready: look at crictl ps -a and crictl logs."
