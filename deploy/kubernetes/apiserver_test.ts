@@ -199,6 +199,11 @@ Deno.test("apiserver.sh goes on with a run that was cut off, and with no other o
   const other = await site.call("undo");
   equal(other.code, 78, other.stderr);
   match(other.stderr, /apiserver\.sh enable was cut off; run it again first/);
+  for (const more of [["--automatic-reload"], ["--encryption-config", "/other.yaml"]]) {
+    const { code, stderr } = await site.call("enable", ...more);
+    equal(code, 78, stderr);
+    match(stderr, /apiserver\.sh enable was cut off; run it again first/);
+  }
   const { code, stderr } = await site.call("enable");
   equal(code, 0, stderr);
   match(stderr, /goes on with it/);
@@ -206,6 +211,31 @@ Deno.test("apiserver.sh goes on with a run that was cut off, and with no other o
   equal((await site.call("undo")).code, 0);
   equal(await site.text, before);
 });
+
+for (const fault of ["encrypts", "broken"]) {
+  Deno.test(`apiserver.sh takes nothing off after a run that was cut off, with the fault ${fault}`, async () => {
+    await using site = await Site.make();
+    const words = ["enable", "--automatic-reload"];
+    await using process = await site.hanging(...words);
+    await site.cutOff(process);
+    const placed = await site.text;
+    notEqual(placed, before);
+    await site.fault(fault);
+    await site.fault("late");
+    const stayed = await site.call(...words);
+    equal(stayed.code, 70, stayed.stderr);
+    match(
+      stayed.stderr,
+      /did not become ready, and going back would .*run it again: apiserver\.sh enable --automatic-reload/,
+    );
+    if (fault === "encrypts") match(stayed.stderr, /^trousseau: It encrypts\.$/m);
+    equal(await site.text, placed);
+    await Deno.remove(`${site.folder}/late`);
+    const { code, stderr } = await site.call(...words);
+    equal(code, 0, stderr);
+    equal(await site.text, placed);
+  });
+}
 
 Deno.test("apiserver.sh refuses a manifest whose path does not show its folder, and makes no folder for copies", async () => {
   await using site = await Site.make();
