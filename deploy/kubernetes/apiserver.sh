@@ -7,8 +7,8 @@
 # `trousseau apiserver` makes and checks the edit, and this script puts it in place: trousseau itself has no permission to
 # write below /etc. The script waits until kube-apiserver is ready, and puts the old manifest back if it is not.
 #
-# Exit status: 0 done or nothing to do, 64 wrong arguments, 69 not ready and back at the old manifest, 70 not ready with the
-# old manifest either, 78 refused and nothing changed.
+# Exit status: 0 done or nothing to do, 64 wrong arguments, 69 not ready and back at the old manifest, 70 not ready and not
+# back, or not ready with the old manifest either, 78 refused and nothing changed.
 set -eu
 umask 077
 
@@ -38,6 +38,13 @@ while [ $# -gt 0 ]; do
 done
 [ "$verb" = enable ] || [ -z "$reload" ] || fail 64 "--automatic-reload is for enable."
 
+# The folder for copies is found by the text of this path, and must not be the manifests' folder itself.
+case $manifest in
+  */./* | */../*) fail 64 "--manifest is a path without . and .. as names." ;;
+  /*/*) ;;
+  *) fail 64 "--manifest is the absolute path of a file in a folder." ;;
+esac
+
 program=${TROUSSEAU:-trousseau}
 folder=$(dirname "$manifest")
 # kubelet takes every file of the manifests' folder for a pod, so copies lie beside that folder. This one belongs to root
@@ -57,7 +64,11 @@ fi
 exec 9>"$keep/lock"
 flock -n 9 || fail 78 "another apiserver.sh is running on this node; wait for its end."
 
+# A run and its options, by which one that was cut off is known again.
+run=$verb${config:+ --encryption-config $config}${reload:+ --automatic-reload}
+
 edit() { "$program" apiserver "$verb" --manifest "$manifest" ${config:+--encryption-config "$config"} ${reload:+--automatic-reload} 9>&-; }
+can_undo() { "$program" apiserver undo --manifest "$1" ${config:+--encryption-config "$config"} 9>&- 2>&1 >/dev/null; }
 
 # In the background, since a shell handles a signal only between two commands and during `wait`.
 child=''
@@ -75,6 +86,18 @@ place() {
   sync
 }
 
+# Without the flag, kube-apiserver reads no encrypted value and writes plain text. `undo` refuses a manifest with the flag
+# while the EncryptionConfiguration encrypts, which it can since a run that was cut off. Where `undo` refuses the old
+# manifest as well, that one has the flag too, and nothing is taken away.
+refuse_taking_off() {
+  reason=$(can_undo "$manifest") && return 0
+  status=0
+  can_undo "$keep/before.yaml" >/dev/null || status=$?
+  [ "$status" -ne 78 ] || return 0
+  printf '%s\n' "$reason" >&2
+  fail 70 "$1, and going back would take off encryption that is in use: $manifest stays with it. See that trousseau probe succeeds, then run it again: apiserver.sh $run"
+}
+
 go_back() {
   trap '' INT TERM HUP
   [ -z "$child" ] || kill "$child" 2>/dev/null || :
@@ -83,11 +106,10 @@ go_back() {
     fail 69 "$1; $manifest is as it was before."
   fi
   cmp -s "$manifest" "$keep/after.yaml" || fail 70 "$1, and another program has changed $manifest since: look at it."
+  refuse_taking_off "$1"
   place "$keep/before.yaml"
   rm -f "$keep/pending"
-  old=no
-  if grep -q -e '--encryption-provider-config=' "$keep/before.yaml"; then old=yes; fi
-  if ready --encrypts "$old" --timeout 5m >/dev/null; then
+  if ready --encrypts manifest --timeout 5m >/dev/null; then
     fail 69 "$1; $manifest is as it was before, and kube-apiserver is ready again. Its log has the reason: crictl logs."
   fi
   fail 70 "$1; $manifest is as it was before, but kube-apiserver is not ready: look at crictl ps -a and crictl logs."
@@ -97,10 +119,10 @@ new=no
 if [ "$verb" = enable ]; then new=${reload:+reloading}; fi
 new=${new:-yes}
 
-# An earlier run that was cut off, for instance by a power failure, has left its name here.
+# An earlier run that was cut off, for instance by a power failure, has left its name and options here.
 if [ -f "$keep/pending" ] && ! cmp -s "$manifest" "$keep/after.yaml"; then rm -f "$keep/pending"; fi
 if [ -f "$keep/pending" ]; then
-  [ "$(cat "$keep/pending")" = "$verb" ] || fail 78 "apiserver.sh $(cat "$keep/pending") was cut off; run it again first."
+  [ "$(cat "$keep/pending")" = "$run" ] || fail 78 "apiserver.sh $(cat "$keep/pending") was cut off; run it again first."
   say "An earlier run was cut off; this one goes on with it."
 else
   cp -a "$manifest" "$keep/read.yaml"
@@ -117,7 +139,7 @@ else
   mv -f "$keep/read.yaml" "$keep/before.yaml"
   mv -f "$keep/after.new" "$keep/after.yaml"
   rm -f "$keep/edited.yaml"
-  printf '%s\n' "$verb" >"$keep/pending"
+  printf '%s\n' "$run" >"$keep/pending"
   trap 'go_back "Interrupted"' INT TERM HUP
   place "$keep/after.yaml"
 fi

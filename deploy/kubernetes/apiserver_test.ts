@@ -7,7 +7,8 @@ const before = "kind: Pod\nflags: [a]\n";
 
 /**
  * Stands in for trousseau, and logs its words. The edit is one line. Files in its folder ask for faults: `refuse`, `early`
- * (never ready), `late` (not ready with the edit), and `hang`.
+ * (never ready), `late` (not ready with the new edit), `hang`, `encrypts` (undo refuses the edit), and `broken` (undo fails
+ * in another way).
  */
 const program = `#!/bin/sh
 cd "$(dirname "$0")"
@@ -17,11 +18,17 @@ case $2 in
     [ ! -f refuse ] || { echo "trousseau: no." >&2; exit 78; }
     grep -v edited "$4"
     case "$*" in *--automatic-reload*) echo "edited: reload" ;; *) echo "edited: true" ;; esac ;;
-  undo) [ ! -f refuse ] || exit 78; grep -v edited "$4" ;;
+  undo)
+    [ ! -f refuse ] || exit 78
+    if [ -f encrypts ] && grep -q edited "$4"; then echo "trousseau: It encrypts." >&2; exit 78; fi
+    [ ! -f broken ] || exit 127
+    grep -v edited "$4" ;;
   ready)
     [ ! -f early ] || exit 69
-    case "$*" in *--encrypts*) [ ! -f hang ] || { echo $$ >waiting; exec sleep 600; } ;; esac
-    if [ -f late ] && grep -q edited "$4"; then exit 69; fi ;;
+    case "$*" in *--encrypts*)
+      [ ! -f hang ] || { echo $$ >waiting; exec sleep 600; }
+      if [ -f late ] && ! cmp -s "$4" trousseau/before.yaml; then exit 69; fi ;;
+    esac ;;
 esac
 `;
 
@@ -60,13 +67,20 @@ class Site implements AsyncDisposable {
   }
 
   /** Starts a run and waits until it waits for kube-apiserver. */
-  async hanging(verb: string): Promise<Process> {
+  async hanging(...words: readonly string[]): Promise<Process> {
     await this.fault("hang");
-    const process = new Process({ name: "apiserver.sh", ...this.options(verb) });
+    const process = new Process({ name: "apiserver.sh", ...this.options(...words) });
     const waiting = () => Deno.stat(`${this.folder}/waiting`).then(() => true, () => false);
     await waitFor("the wait", waiting, { timeoutMs: 60_000, alive: [process] });
     await Deno.remove(`${this.folder}/hang`);
     return process;
+  }
+
+  /** Kills a run and the program that it waits for, as a power failure does. */
+  async cutOff(process: Process): Promise<void> {
+    process.signal("SIGKILL");
+    Deno.kill(Number(await Deno.readTextFile(`${this.folder}/waiting`)), "SIGKILL");
+    await process.exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,12 +140,15 @@ Deno.test("apiserver.sh undo takes away its own edit alone if the manifest was c
   equal(await site.text, `${before}upgraded: true\n`);
 });
 
-Deno.test("apiserver.sh waits for the plugin when it goes back to a manifest with encryption", async () => {
+Deno.test("apiserver.sh goes back from an edit of a manifest that encrypts already", async () => {
   await using site = await Site.make();
-  await Deno.writeTextFile(site.manifest, `${before}args: [--encryption-provider-config=/f]\n`);
+  equal((await site.call("enable")).code, 0);
+  await site.fault("encrypts");
   await site.fault("late");
-  equal((await site.call("enable", "--automatic-reload")).code, 69);
-  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts yes --timeout 5m\n$/);
+  const { code, stderr } = await site.call("enable", "--automatic-reload");
+  equal(code, 69, stderr);
+  match(stderr, /is as it was before, and kube-apiserver is ready again/);
+  equal(await site.text, edited);
 });
 
 Deno.test("apiserver.sh undo takes away the edits of several runs", async () => {
@@ -150,7 +167,7 @@ Deno.test("apiserver.sh puts the old manifest back if kube-apiserver does not be
   equal(code, 69, stderr);
   match(stderr, /did not become ready; .* is as it was before, and kube-apiserver is ready again/);
   equal(await site.text, before);
-  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts no --timeout 5m\n$/);
+  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts manifest --timeout 5m\n$/);
 });
 
 for (const [fault, code] of [["refuse", 78], ["early", 78]] as const) {
@@ -178,17 +195,59 @@ Deno.test("apiserver.sh goes on with a run that was cut off, and with no other o
   await using site = await Site.make();
   await using process = await site.hanging("enable");
   match((await site.call("enable")).stderr, /another apiserver\.sh is running/);
-  process.signal("SIGKILL");
+  await site.cutOff(process);
   const other = await site.call("undo");
-  Deno.kill(Number(await Deno.readTextFile(`${site.folder}/waiting`)), "SIGKILL");
-  await process.exited;
   equal(other.code, 78, other.stderr);
   match(other.stderr, /apiserver\.sh enable was cut off; run it again first/);
+  for (const more of [["--automatic-reload"], ["--encryption-config", "/other.yaml"]]) {
+    const { code, stderr } = await site.call("enable", ...more);
+    equal(code, 78, stderr);
+    match(stderr, /apiserver\.sh enable was cut off; run it again first/);
+  }
   const { code, stderr } = await site.call("enable");
   equal(code, 0, stderr);
   match(stderr, /goes on with it/);
   equal(await site.text, edited);
   equal((await site.call("undo")).code, 0);
+  equal(await site.text, before);
+});
+
+for (const fault of ["encrypts", "broken"]) {
+  Deno.test(`apiserver.sh takes nothing off after a run that was cut off, with the fault ${fault}`, async () => {
+    await using site = await Site.make();
+    const words = ["enable", "--automatic-reload"];
+    await using process = await site.hanging(...words);
+    await site.cutOff(process);
+    const placed = await site.text;
+    notEqual(placed, before);
+    await site.fault(fault);
+    await site.fault("late");
+    const stayed = await site.call(...words);
+    equal(stayed.code, 70, stayed.stderr);
+    match(
+      stayed.stderr,
+      /did not become ready, and going back would .*run it again: apiserver\.sh enable --automatic-reload/,
+    );
+    if (fault === "encrypts") match(stayed.stderr, /^trousseau: It encrypts\.$/m);
+    equal(await site.text, placed);
+    await Deno.remove(`${site.folder}/late`);
+    const { code, stderr } = await site.call(...words);
+    equal(code, 0, stderr);
+    equal(await site.text, placed);
+  });
+}
+
+Deno.test("apiserver.sh refuses a manifest whose path does not show its folder, and makes no folder for copies", async () => {
+  await using site = await Site.make();
+  const folder = `${site.folder}/manifests`;
+  const names = ["kube-apiserver.yaml", "./kube-apiserver.yaml", `${folder}/./kube-apiserver.yaml`];
+  for (const name of [...names, `${folder}/../manifests/kube-apiserver.yaml`, "/kube-apiserver.yaml"]) {
+    const { env } = site.options();
+    const { code, stderr } = await run(script, ["enable", "--manifest", name], { env, cwd: folder });
+    equal(code, 64, name);
+    match(stderr, /--manifest is/);
+  }
+  deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["kube-apiserver.yaml"]);
   equal(await site.text, before);
 });
 

@@ -20,6 +20,7 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { startProgress } from "../progress.ts";
 import { line } from "../terminal.ts";
 import { localApiServerAuthority, localApiServerName, localApiServerOrigin } from "./local_api_server.ts";
+import { encryptionInManifest, type ServerEncryption } from "./manifest_encryption.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /** Milliseconds to wait if `--timeout` is not given: a restart by kubelet takes up to a minute. */
@@ -38,12 +39,14 @@ export async function apiserverReady(call: TrousseauCall): Promise<ExitStatus> {
   if (ms === undefined || ms === 0) {
     throw new UsageError("--timeout is a duration, as in 500ms, 30s or 2m.", "apiserver");
   }
-  const access = await localAccess(options.manifest ?? apiServerManifest, options.kubeconfig);
+  const manifest = options.manifest ?? apiServerManifest;
+  const encrypts = options.encrypts === "manifest" ? await encryptionInManifest(manifest) : options.encrypts;
+  const access = await localAccess(manifest, options.kubeconfig);
   using client = await ApiServerClient.open(access, action);
   const origin = access.server.origin;
   using _progress = startProgress(terminal, `Waiting for kube-apiserver at ${origin}, ${formatDuration(ms)} at most`);
-  await waitUntilReady(client, { origin, ms, encrypts: options.encrypts }, terminal.signal);
-  line(terminal.stdout, `kube-apiserver at ${origin} is ready${endings[options.encrypts ?? "any"]}.`);
+  await waitUntilReady(client, { origin, ms, encrypts }, terminal.signal);
+  line(terminal.stdout, `kube-apiserver at ${origin} is ready${endings[encrypts ?? "any"]}.`);
   return exitCodes.ok.status;
 }
 
@@ -62,7 +65,7 @@ const reloadingCheck = "kms-providers";
 interface Wanted {
   readonly origin: string;
   readonly ms: number;
-  readonly encrypts: "yes" | "reloading" | "no" | undefined;
+  readonly encrypts: ServerEncryption | undefined;
 }
 
 async function waitUntilReady(client: ApiServerClient, wanted: Wanted, signal: AbortSignal): Promise<void> {
@@ -86,7 +89,7 @@ async function waitUntilReady(client: ApiServerClient, wanted: Wanted, signal: A
  */
 export async function whyNotReady(
   client: ApiServerClient,
-  encrypts: Wanted["encrypts"],
+  encrypts: ServerEncryption | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   using limit = deadline(lookMs, signal);
@@ -117,7 +120,7 @@ const shown = {
   no: "it has no KMS plugin",
 } as const;
 
-function isState(state: keyof typeof shown, wanted: Wanted["encrypts"]): boolean {
+function isState(state: ServerEncryption, wanted: ServerEncryption | undefined): boolean {
   return wanted === undefined || state === wanted || (wanted === "yes" && state === "reloading");
 }
 

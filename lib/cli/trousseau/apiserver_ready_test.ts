@@ -77,6 +77,7 @@ const states = [
   [["--encrypts", "yes"], reloading, / is ready and has a KMS plugin\./],
   [["--encrypts", "reloading"], reloading, / reads a changed EncryptionConfiguration\./],
   [["--encrypts", "no"], plain, / has no KMS plugin\./],
+  [["--encrypts", "manifest"], plain, / has no KMS plugin\./],
   [[], withPlugin, /is ready\./],
 ] as const;
 
@@ -132,6 +133,20 @@ Deno.test("apiserverReady() ends with 69 when the time is over, also in the midd
   equal(status, 69, err);
   equal(out, "");
   match(err, /kube-apiserver at https:\/\/127\.0\.0\.1:\d+ is not ready after 300ms: it did not answer\./);
+});
+
+Deno.test("apiserverReady() waits for the plugin that the manifest asks for", async () => {
+  await using node = await NodeDouble.start();
+  const path = `${node.folder}/m.yaml`;
+  const manifest = await Deno.readTextFile(path);
+  const flag = (line: string) => `${line.replace(/--.*/, "--encryption-provider-config=/a.yaml")}\n${line}`;
+  await Deno.writeTextFile(path, manifest.replace(/^.*--client-ca-file.*$/m, flag));
+  const early = await node.ready("--encrypts", "manifest", "--timeout", "300ms");
+  equal(early.status, 69);
+  node.answers = [{ status: 200, text: withPlugin }];
+  const { status, out, err } = await node.ready("--encrypts", "manifest", "--timeout", "60s");
+  equal(status, 0, err);
+  match(out, / is ready and has a KMS plugin\./);
 });
 
 Deno.test("apiserverReady() sends the login of a kubeconfig to this node, and not to the kubeconfig's server", async () => {

@@ -213,8 +213,8 @@ export const options = {
   "encrypts": {
     type: "string",
     value: "STATE",
-    choices: ["yes", "reloading", "no"],
-    summary: "wait until it has a KMS plugin, has one and reads changed files, or has none",
+    choices: ["yes", "reloading", "no", "manifest"],
+    summary: "wait until it has a KMS plugin, has one and reads changed files, has none, or is as its manifest says",
   },
   "scope": {
     type: "string",
