@@ -30,6 +30,18 @@ export async function sourceOf(root: string): Promise<SourceMark | undefined> {
   return parseSourceMark(`source:${head.trim()}${changes === "" ? "" : " modified"}`);
 }
 
+/**
+ * The files below `root` that are in git's index, relative to it.
+ *
+ * @returns `undefined` where `root` is no clone, or there is no git.
+ * @throws {Error} if git refuses to read the clone.
+ */
+export async function trackedFiles(root: string): Promise<ReadonlySet<string> | undefined> {
+  if (!await isThere(join(root, ".git"))) return undefined;
+  const listed = await git(root, ["ls-files", "-z"]);
+  return listed === undefined ? undefined : new Set(listed.split("\0"));
+}
+
 /** Writes the commit into the text of a module, where its placeholder stands. */
 export function withSource(text: string, source: SourceMark | undefined): string {
   if (source === undefined) return text;
