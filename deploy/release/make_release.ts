@@ -44,6 +44,9 @@ const locks = [
   "deploy/packages/requirements.txt",
 ] as const;
 
+// GitHub changes other characters of a file, and the list of sums has the name from before.
+const fileName = /^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/;
+
 /**
  * Makes the release in a new folder, and puts that in the place of `dist` when it is whole.
  *
@@ -85,6 +88,11 @@ async function fillRelease(
   for (const part of steps.parts) {
     signal.throwIfAborted();
     for (const file of await part.make(context, signal)) {
+      if (!fileName.test(file)) {
+        throw new Error(
+          `Cannot make the release: ${part.name} makes ${file}, and a name has letters, digits and . _ + - alone.`,
+        );
+      }
       if (made.has(file)) {
         throw new Error(`Cannot make the release: ${part.name} makes ${file}, which is there already.`);
       }
