@@ -45,7 +45,7 @@ const locks = [
 ] as const;
 
 // GitHub changes other characters of a file, and the list of sums has the name from before.
-const fileName = /^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/;
+const fileName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
 
 /**
  * Makes the release in a new folder, and puts that in the place of `dist` when it is whole.
