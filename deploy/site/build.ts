@@ -34,7 +34,11 @@ const siteMark = ".trousseau-site";
  * @throws {Error} if the folder has other files than a site's, or the site cannot be built.
  */
 export async function buildSite(folder: string): Promise<string[]> {
-  await requireReplaceable({ path: folder, root: repository, isOutput: isSite });
+  await requireReplaceable({
+    path: folder,
+    root: repository,
+    isOutput: isSite,
+  });
   const work = await Deno.makeTempDir({ prefix: "trousseau-site-" });
   try {
     await writeSources(work, await readSite(repository, navigation));
@@ -50,7 +54,10 @@ export async function buildSite(folder: string): Promise<string[]> {
     ], work);
     await Deno.remove(folder, { recursive: true }).catch(ignoreAbsent);
     await Deno.mkdir(dirname(folder), { recursive: true });
-    await Deno.writeTextFile(join(work, "out", siteMark), "Made by deno task site, which replaces this folder.\n");
+    await Deno.writeTextFile(
+      join(work, "out", siteMark),
+      "Made by deno task site, which replaces this folder.\n",
+    );
     await cp(join(work, "out"), folder, { recursive: true });
   } finally {
     await Deno.remove(work, { recursive: true });
@@ -58,9 +65,9 @@ export async function buildSite(folder: string): Promise<string[]> {
   return await deadLinks(folder);
 }
 
-/** Whether a folder has the mark, and no hidden file beside it such as the `.git` of a clone. */
+/** Whether a folder has the mark, and is no clone that publishes a site. */
 function isSite(names: readonly string[]): boolean {
-  return names.includes(siteMark) && names.every((name) => !name.startsWith(".") || name === siteMark);
+  return names.includes(siteMark) && !names.includes(".git");
 }
 
 async function writeSources(work: string, site: Site): Promise<void> {
