@@ -37,7 +37,7 @@ export interface BaseOptions {
   readonly folder: string;
   /** Take `DENORT_BIN`, whatever it is, or else the deno CLI. */
   readonly standIn?: boolean;
-  /** The file to take; by default that of `DENORT_BIN`. Without one, Deno's cache is searched. */
+  /** The file to take for its machine; by default that of `DENORT_BIN`. Without one, Deno's cache is searched. */
   readonly given?: string | undefined;
   /** The checkout with the table of sums; by default the one that this file is in. */
   readonly root?: string;
@@ -73,11 +73,24 @@ export async function provideBase(options: BaseOptions): Promise<Base> {
   return base;
 }
 
-/** `denort` as it was found, not verified. @param folder an empty folder. @param given a file to take. */
+/**
+ * `denort` as it was found, not verified.
+ *
+ * @param folder an empty folder.
+ * @param given a file to take for its machine; for another one, Deno's cache is searched.
+ */
 export async function findDenort(architecture: Architecture, folder: string, given = Deno.env.get("DENORT_BIN")) {
-  if (given !== undefined) return { bytes: await Deno.readFile(given), place: given };
+  const taken = await givenFor(architecture, given);
+  if (taken !== undefined) return { bytes: await Deno.readFile(taken), place: taken };
   const place = await cachedArchive(architecture, folder);
   return { bytes: readZipEntry(await Deno.readFile(place), "denort"), place };
+}
+
+/** The given file, unless its header names another machine. A file without one is taken, and so refused later. */
+export async function givenFor(architecture: Architecture, given: string | undefined): Promise<string | undefined> {
+  if (given === undefined) return undefined;
+  const machine = elfMachine(await readHeader(given));
+  return machine === undefined || machine === architecture ? given : undefined;
 }
 
 /** @throws {Error} for the deno CLI, and for a file for another machine. */
@@ -119,7 +132,7 @@ async function cachedArchive(architecture: Architecture, folder: string): Promis
   throw new DenortUnavailable(
     `Cannot find denort ${Deno.version.deno} for ${architecture}: it is not at ${place}, and Deno could not ` +
       `download it${failure?.includes("Setting up base binary") ? "" : ` (${failure ?? "it put it elsewhere"})`}. ` +
-      "Put its archive there, set DENORT_BIN to the file, or try the build with --stand-in.",
+      "Put its archive there, set DENORT_BIN to the file for this machine, or try the build with --stand-in.",
   );
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { provideBase } from "./base.ts";
+import { givenFor, provideBase, refuseOtherFile } from "./base.ts";
 import { addDenortSum, denortSum } from "./denort_sums.ts";
 import type { Architecture } from "./targets.ts";
 import { inTemporaryFolder } from "./temporary.ts";
@@ -65,19 +65,37 @@ Deno.test("provideBase() refuses a file of another sum than the table's", async 
   });
 });
 
-Deno.test("provideBase() refuses the deno CLI and another machine, unless a stand-in is asked for", async () => {
+Deno.test("provideBase() refuses the deno CLI and a file of no machine, unless a stand-in is asked for", async () => {
   const cli = program(amd64, "panicked at cli/tools/run.rs");
   await withDenort(cli, createHash("sha256").update(cli).digest("hex"), async (base) => {
     await assert.rejects(base(), /it is the deno CLI and not denort/);
     assert.equal((await base({ standIn: true })).standIn, true);
   });
   await withDenort(program(arm64), sum, async (base) => {
-    await assert.rejects(base(), /it is for arm64, not for amd64/);
     assert.equal((await base({ architecture: "arm64", standIn: true })).standIn, true);
   });
   await withDenort(new Uint8Array(100), sum, async (base) => {
     await assert.rejects(base(), /it is no program, not for amd64/);
   });
+});
+
+Deno.test("givenFor() takes a file for the machine in its header alone, and lets a file of no machine be refused", async () => {
+  await inTemporaryFolder({}, async (folder) => {
+    const files = { amd64: program(amd64), arm64: program(arm64), other: new Uint8Array(100) };
+    for (const [name, bytes] of Object.entries(files)) await Deno.writeFile(join(folder, name), bytes);
+    const taken = async (architecture: Architecture) =>
+      await Promise.all(
+        ["amd64", "arm64", "other"].map(async (name) => await givenFor(architecture, join(folder, name)) !== undefined),
+      );
+    assert.deepEqual(await taken("amd64"), [true, false, true]);
+    assert.deepEqual(await taken("arm64"), [false, true, true]);
+    assert.equal(await givenFor("amd64", undefined), undefined);
+    await assert.rejects(givenFor("amd64", join(folder, "absent")), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("refuseOtherFile() refuses a file for another machine", () => {
+  assert.throws(() => refuseOtherFile(program(arm64), "denort", "amd64"), /it is for arm64, not for amd64/);
 });
 
 Deno.test("addDenortSum() keeps the other sums, and a broken table is refused", async () => {

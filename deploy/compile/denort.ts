@@ -15,7 +15,7 @@ import { type Architecture, architectures } from "./targets.ts";
 import { inTemporaryFolder } from "./temporary.ts";
 
 /**
- * Hashes the `denort` that Deno downloads, or that of `DENORT_BIN`.
+ * Hashes the `denort` that Deno downloads, or that of `DENORT_BIN` for its machine.
  *
  * @throws {Error} if it is the deno CLI or for another machine.
  */

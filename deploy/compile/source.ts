@@ -10,11 +10,10 @@ import { compileEnvironment } from "./environment.ts";
 /** The placeholder in `lib/base/version.ts`, in the form that git replaces. */
 export const sourcePlaceholder = "source:$Format:%H %ct$";
 
-/** The files and folders that a program is made of, for git. */
-const madeOf = ["main.ts", "lib", "proto", "deploy", "deno*.json", "deno*.lock"] as const;
-
 /**
- * The commit of the checkout at `root`.
+ * The commit of the checkout at `root`, and whether a file differs from it that git does not ignore.
+ *
+ * An unpacked archive has no record of its files: it counts as unchanged.
  *
  * @returns `undefined` where neither `git archive` nor git says one.
  * @throws {Error} if this is a clone that git refuses to read.
@@ -26,8 +25,20 @@ export async function sourceOf(root: string): Promise<SourceMark | undefined> {
   if (!await isThere(join(root, ".git"))) return undefined;
   const head = await git(root, ["log", "-1", "--format=%H %ct"]);
   if (head === undefined) return undefined;
-  const changes = await git(root, ["status", "--porcelain", "--untracked-files=all", "--", ...madeOf]);
+  const changes = await git(root, ["status", "--porcelain", "--untracked-files=normal"]);
   return parseSourceMark(`source:${head.trim()}${changes === "" ? "" : " modified"}`);
+}
+
+/**
+ * The files below `root` that are in git's index, relative to it.
+ *
+ * @returns `undefined` where `root` is no clone, or there is no git.
+ * @throws {Error} if git refuses to read the clone.
+ */
+export async function trackedFiles(root: string): Promise<ReadonlySet<string> | undefined> {
+  if (!await isThere(join(root, ".git"))) return undefined;
+  const listed = await git(root, ["ls-files", "-z"]);
+  return listed === undefined ? undefined : new Set(listed.split("\0"));
 }
 
 /** Writes the commit into the text of a module, where its placeholder stands. */

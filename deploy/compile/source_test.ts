@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseSourceMark } from "../../lib/base/version.ts";
 import { checkedOutCommit } from "../../lib/cli/checkout.ts";
 import { sourceOf, sourcePlaceholder, withSource } from "./source.ts";
@@ -42,9 +42,17 @@ async function withClone(work: (root: string, commit: string) => Promise<void>):
 Deno.test("sourceOf() reads the commit and its time of a clone, and tells a change of the source", async () => {
   await withClone(async (root, commit) => {
     assert.deepEqual(await sourceOf(root), { commit, time, modified: false });
-    await Deno.writeTextFile(join(root, "notes.txt"), "not part of the program");
+    for (const path of ["lib/new.ts", "LICENSE", "tests/e2e/servers.ts"]) {
+      await Deno.mkdir(dirname(join(root, path)), { recursive: true });
+      await Deno.writeTextFile(join(root, path), "changed");
+      assert.deepEqual(await sourceOf(root), { commit, time, modified: true }, path);
+      await Deno.remove(join(root, path));
+    }
+    await Deno.writeTextFile(join(root, ".git/info/exclude"), "/dist/\n");
+    await Deno.mkdir(join(root, "dist"));
+    await Deno.writeTextFile(join(root, "dist/output"), "ignored");
     assert.deepEqual(await sourceOf(root), { commit, time, modified: false });
-    await Deno.writeTextFile(join(root, "lib/new.ts"), "");
+    await Deno.writeTextFile(join(root, ".gitattributes"), "");
     assert.deepEqual(await sourceOf(root), { commit, time, modified: true });
   });
 });

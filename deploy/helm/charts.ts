@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
+import { trackedFiles } from "../compile/source.ts";
 import type { ReleaseContext, ReleasePart } from "../release/part.ts";
 
 /** The folders of `deploy/` with manifests and settings, which the pages of `docs/deploy/` name. */
@@ -33,8 +34,8 @@ export const charts: ReleasePart = {
     const chart = `trousseau-chart-${version}.tgz`;
     const manifests = `trousseau-manifests-${version}.tar.gz`;
     // Helm wants the chart's own name as the first folder.
-    const chartFiles = await filesBelow(join(root, "deploy/helm/trousseau"), "trousseau");
-    const folders = manifestFolders.map((name) => filesBelow(join(root, "deploy", name), `deploy/${name}`));
+    const chartFiles = await filesBelow(root, "deploy/helm/trousseau", "trousseau");
+    const folders = manifestFolders.map((name) => filesBelow(root, `deploy/${name}`, `deploy/${name}`));
     const archives = [[chart, chartFiles], [manifests, (await Promise.all(folders)).flat()]] as const;
     for (const [name, files] of archives) {
       signal.throwIfAborted();
@@ -61,15 +62,39 @@ interface ArchivedFile {
   readonly path: string;
 }
 
-/** Every file below a folder but tests, sorted. */
-async function filesBelow(folder: string, name: string): Promise<readonly ArchivedFile[]> {
-  const entries = (await Array.fromAsync(Deno.readDir(folder))).toSorted((a, b) => a.name < b.name ? -1 : 1);
-  const files = await Promise.all(entries.map((entry) => {
-    const found = { name: `${name}/${entry.name}`, path: join(folder, entry.name) };
-    if (entry.isDirectory) return filesBelow(found.path, found.name);
-    return entry.isFile && !entry.name.endsWith(".ts") ? [found] : [];
+/**
+ * Every file of the source below a folder but tests, sorted.
+ *
+ * @param name of the folder in the archive.
+ * @throws {Error} where git does not tell the files of the source, and one has the name of a local file.
+ */
+async function filesBelow(root: string, folder: string, name: string): Promise<readonly ArchivedFile[]> {
+  const [tracked, paths] = [await trackedFiles(root), await pathsBelow(root, folder)];
+  const local = tracked === undefined ? paths.find((path) => localName.test(path)) : undefined;
+  if (local !== undefined) {
+    throw new Error(
+      `Cannot make the archives: ${local} may be a local file. Remove it, or make the release in a clone.`,
+    );
+  }
+  return paths
+    .filter((path) => !path.endsWith(".ts") && (tracked?.has(path) ?? true))
+    .map((path) => ({ name: `${name}${path.slice(folder.length)}`, path: join(root, path) }));
+}
+
+/** Hidden files, states and plans of OpenTofu with their values, and what editors leave. */
+const localName = /\/\.|\.tfstate|\.tfvars|\.tfplan|~$|\.(bak|orig|swp)$/;
+
+/** Every file below a folder, relative to `root`, sorted. */
+async function pathsBelow(root: string, folder: string): Promise<readonly string[]> {
+  const entries = (await Array.fromAsync(Deno.readDir(join(root, folder)))).toSorted((a, b) =>
+    a.name < b.name ? -1 : 1
+  );
+  const paths = await Promise.all(entries.map(({ name, isDirectory, isFile }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return pathsBelow(root, path);
+    return isFile ? [path] : [];
   }));
-  return files.flat();
+  return paths.flat();
 }
 
 async function archiveOf(files: readonly ArchivedFile[], sourceDate: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -6,7 +6,7 @@
 import { join, resolve } from "node:path";
 import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
 import { writePackage } from "./nfpm.ts";
-import { debianVersion, layOut, maintainer } from "./package_contents.ts";
+import { layOut, maintainer } from "./package_contents.ts";
 import { packageFiles, type PackageFormat, packageFormats, type PackageName } from "./package_files.ts";
 import { manualsOf, packagedPrograms } from "./program_manuals.ts";
 import { maintainerScript, type ScriptName } from "./scripts.ts";
@@ -52,12 +52,13 @@ const architectures = {
 } as const;
 
 /**
- * The file of a package. A binary that stands in for the real one makes its package a version of its own, with `+standin`
+ * The file of a package. A pre-release has a hyphen here and a `~` in the version inside, since GitHub changes a `~` in
+ * the name of a file, and the list of sums would then name a file that is not there. A binary that stands in for the real one makes its package a version of its own, with `+standin`
  * behind it.
  */
 export function packageFile(format: PackageFormat, version: string, binary: Omit<ReleaseBinary, "path">): string {
   const { artefact, architecture, standIn } = binary;
-  const full = `${debianVersion(version)}${standIn ? "+standin" : ""}`;
+  const full = `${version}${standIn ? "+standin" : ""}`;
   const machine = architectures[format][architecture];
   return format === "deb" ? `${artefact}_${full}_${machine}.deb` : `${artefact}-${full}-1.${machine}.rpm`;
 }

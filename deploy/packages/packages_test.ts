@@ -7,6 +7,7 @@ import { environmentFrom } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { contentOf, fakeFiles } from "../../tests/support/fake_files.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
+import { debianVersion } from "./package_contents.ts";
 import { type PackageFile, packageFiles, packageFormats, type PackageName } from "./package_files.ts";
 import { packageFile } from "./packages.ts";
 import { manuals as manualsPart, manualsOf } from "./program_manuals.ts";
@@ -98,9 +99,14 @@ Deno.test("packageFile() names version and architecture as each format does, and
   const binary = { artefact: "trousseau", architecture: "arm64", standIn: false } as const;
   assert.equal(packageFile("deb", "1.2.3", binary), "trousseau_1.2.3_arm64.deb");
   assert.equal(packageFile("rpm", "1.2.3", binary), "trousseau-1.2.3-1.aarch64.rpm");
-  assert.equal(packageFile("deb", "1.2.3-rc.1", binary), "trousseau_1.2.3~rc.1_arm64.deb");
+  assert.equal(packageFile("deb", "1.2.3-rc.1", binary), "trousseau_1.2.3-rc.1_arm64.deb");
+  assert.equal(packageFile("rpm", "1.2.3-rc.1", binary), "trousseau-1.2.3-rc.1-1.aarch64.rpm");
   assert.equal(packageFile("deb", "1.2.3", { ...binary, standIn: true }), "trousseau_1.2.3+standin_arm64.deb");
   assert.equal(packageFile("rpm", "1.2.3", { ...binary, standIn: true }), "trousseau-1.2.3+standin-1.aarch64.rpm");
+});
+
+Deno.test("debianVersion() sorts a pre-release before its release, at the first hyphen alone", () => {
+  assert.deepEqual(["1.2.3", "1.2.3-rc.1", "1.2.3-rc-1"].map(debianVersion), ["1.2.3", "1.2.3~rc.1", "1.2.3~rc-1"]);
 });
 
 Deno.test("maintainerScript() is a script that a POSIX shell takes", async () => {

@@ -8,8 +8,9 @@ import { version } from "../../lib/base/version.ts";
 import { billOfMaterialsFile } from "../../lib/release/bill_of_materials.ts";
 import { provenanceFile } from "../../lib/release/provenance.ts";
 import { fileSha256, signatureFile } from "../../lib/release/release_files.ts";
-import { formatSums, type Sum, sumsFile } from "../../lib/release/sums.ts";
+import { formatSums, parseSums, type Sum, sumsFile } from "../../lib/release/sums.ts";
 import { releaseComment } from "../../lib/release/verify_release.ts";
+import { requireReplaceable } from "../compile/output_folder.ts";
 import { inTemporaryFolder } from "../compile/temporary.ts";
 import { lockedPackages, readLicences } from "./locked_packages.ts";
 import { type BomBinary, makeBillOfMaterials } from "./make_bom.ts";
@@ -43,10 +44,14 @@ const locks = [
   "deploy/packages/requirements.txt",
 ] as const;
 
+// GitHub changes other characters of a file, and the list of sums has the name from before.
+const fileName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
+
 /**
  * Makes the release in a new folder, and puts that in the place of `dist` when it is whole.
  *
  * @returns the list of sums.
+ * @throws {Error} if `dist` has files that no release made, or a step fails.
  */
 export async function makeRelease(
   dist: string,
@@ -54,6 +59,7 @@ export async function makeRelease(
   steps: ReleaseSteps,
   signal: AbortSignal,
 ): Promise<readonly Sum[]> {
+  await requireReplaceable({ path: dist, root: source.root, isOutput: (names) => isRelease(dist, names) });
   return await inTemporaryFolder({ dir: dirname(dist), prefix: ".release-" }, async (folder) => {
     const made = join(folder, "dist");
     await Deno.mkdir(made);
@@ -82,6 +88,11 @@ async function fillRelease(
   for (const part of steps.parts) {
     signal.throwIfAborted();
     for (const file of await part.make(context, signal)) {
+      if (!fileName.test(file)) {
+        throw new Error(
+          `Cannot make the release: ${part.name} makes ${file}, and a name has letters, digits and . _ + - alone.`,
+        );
+      }
       if (made.has(file)) {
         throw new Error(`Cannot make the release: ${part.name} makes ${file}, which is there already.`);
       }
@@ -135,6 +146,14 @@ async function setTimes(path: string, seconds: number): Promise<void> {
     else await Deno.utime(join(path, name), seconds, seconds);
   }
   await Deno.utime(path, seconds, seconds);
+}
+
+/** Whether a folder has a list of sums, and nothing that the list lacks. */
+async function isRelease(dist: string, names: readonly string[]): Promise<boolean> {
+  if (!names.includes(sumsFile)) return false;
+  const listed = parseSums(await Deno.readTextFile(join(dist, sumsFile))).map(({ file }) => file.split("/")[0]);
+  const known = new Set([...listed, sumsFile, signatureFile]);
+  return names.every((name) => known.has(name));
 }
 
 /** Puts a folder in the place of another one. If that fails, the other one is back at its place. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Verifies a release with minisign, sha256sum and jq alone: verify.sh DIR PUBLIC-KEY [COMMIT]
+# Verifies a release with minisign, jq and coreutils alone: verify.sh DIR PUBLIC-KEY [COMMIT]
 set -eu
 key=$(tail -n 1 "$2") commit=${3-}
 cd "$1"
@@ -11,16 +11,44 @@ listed=$(sed 's/^[0-9a-f]* [ *]//' SHA256SUMS; printf 'SHA256SUMS\nSHA256SUMS.mi
 [ -z "$(find . -type l)" ] || fail "a file is a link"
 ! grep -e '-standin$' SHA256SUMS || fail "these binaries are made around a stand-in for denort"
 sums=$(jq -Rn '[inputs | {key: .[66:], value: .[:64]}] | from_entries' SHA256SUMS)
-jq -e --argjson sums "$sums" '(.subject | map({key: .name, value: .digest.sha256}) | from_entries)
-  == ($sums | del(.["provenance.intoto.json"]))' provenance.intoto.json >/dev/null || fail provenance.intoto.json
-made=$(jq -r '.predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit' provenance.intoto.json)
-[ "${comment##* } ${commit:-$made}" = "$made $made" ] || fail "provenance.intoto.json: another commit"
+jq -e --argjson sums "$sums" '._type == "https://in-toto.io/Statement/v1"
+  and .predicateType == "https://slsa.dev/provenance/v1"
+  and .predicate.buildDefinition.buildType == "urn:trousseau:release:v1"
+  and (.predicate.buildDefinition.externalParameters.commit | test("^[0-9a-f]{40}([0-9a-f]{24})?$"))
+  and (.subject | length) == (.subject | map(.name) | unique | length)
+  and (.subject | map({key: .name, value: .digest.sha256}) | from_entries)
+    == ($sums | del(.["provenance.intoto.json"]))' provenance.intoto.json >/dev/null || fail provenance.intoto.json
+made=$(jq -r .predicate.buildDefinition.externalParameters.commit provenance.intoto.json)
+version=$(jq -r .predicate.buildDefinition.externalParameters.version provenance.intoto.json)
+sources=$(jq -r '[.predicate.buildDefinition.resolvedDependencies[].digest.gitCommit | values] | unique | join(" ")' \
+  provenance.intoto.json)
+[ "$sources ${commit:-$made}" = "$made $made" ] || fail "provenance.intoto.json: another commit"
+[ "$comment" = "trousseau $version $made" ] || fail "SHA256SUMS.minisig: another version or commit"
+jq -e --arg version "$version" '.bomFormat == "CycloneDX" and .specVersion == "1.6"
+  and .metadata.component.version == $version' sbom.cdx.json >/dev/null || fail "sbom.cdx.json: another version or format"
+# The parts of one binary, whose hash is that of the list.
+parts='def sha256: first(.hashes[] | select(.alg == "SHA-256")).content;
+  def property($name): first(.properties[] | select(.name == $name)).value;
+  def parts: first(.components[] | select(.type == "application" and .name == $file)) as $binary
+    | select($binary | sha256 == $sums[$file])
+    | [.dependencies[] | select(.ref == $binary["bom-ref"]) | .dependsOn[]?] as $refs
+    | .components[] | select(.["bom-ref"] as $ref | any($refs[]; . == $ref));'
+bom() { jq -r --arg file "$file" --argjson sums "$sums" "$parts $1" sbom.cdx.json; }
 for file in trousseau-linux-amd64 trousseau-linux-arm64 clectl-linux-amd64 clectl-linux-arm64; do
-  LC_ALL=C grep -aq "source:$made [0-9]*\"" "$file" || fail "$file: made from another commit, or from a changed source"
-  inside=$(LC_ALL=C grep -ao '/\* packages: [^*]* \*/' "$file" | tr ' ' '\n' | grep @ | sort)
-  in_sbom=$(jq -r --arg ref "file:$file" --argjson sums "$sums" '(.dependencies[] | select(.ref == $ref).dependsOn) as $parts
-    | (.components[] | select(.["bom-ref"] == $ref) | select(.hashes[0].content == $sums[.name]) | "whole"),
-      (.components[] | select(.type == "library" and IN(.["bom-ref"]; $parts[])) | "\(.name)@\(.version)")' sbom.cdx.json)
-  [ "$(printf 'whole\n%s' "$inside" | sort)" = "$(echo "$in_sbom" | sort)" ] || fail "sbom.cdx.json: $file"
+  runtime=$(bom 'first(parts | select(.type == "platform")) | select(.name == "denort")
+    | "\(property("trousseau:runtime:elf-header")) \(property("trousseau:runtime:bytes")) \(sha256)"
+    | select(test("^[A-Za-z0-9+/]{86}== [1-9][0-9]{2,10} [0-9a-f]{64}$"))')
+  [ -n "$runtime" ] || fail "sbom.cdx.json: $file"
+  header=${runtime%% *} sha256=${runtime##* } size=${runtime#* } size=${size%% *}
+  case $file in *-amd64) machine=3e00 ;; *) machine=b700 ;; esac
+  [ "$(od -An -v -tx1 -N20 "$file" | tr -d ' \n' | cut -c1-12,37-40)" = "7f454c460201$machine" ] ||
+    fail "$file: for another machine"
+  inside=$( { echo "$header" | base64 -d; tail -c +65 "$file" | head -c $((size - 64)); } | sha256sum)
+  [ "$inside" = "$sha256  -" ] || fail "$file: another runtime inside"
+  mark=$(tail -c +$((size + 1)) "$file" | LC_ALL=C grep -aoE 'source:[0-9a-f]{40,64} [0-9]+( modified)?' | head -n 1)
+  [ "${mark% *}" = "source:$made" ] || fail "$file: made from another commit, or from a changed source"
+  inside=$(tail -c +$((size + 1)) "$file" | LC_ALL=C grep -ao '/\* packages: [^*]* \*/' | tr ' ' '\n' | grep @ | sort)
+  in_sbom=$(bom 'parts | select(.type == "library" and .scope != "excluded") | "\(.name)@\(.version)"' | sort)
+  [ "$inside" = "$in_sbom" ] || fail "sbom.cdx.json: $file"
 done
 echo "Verified: $comment"

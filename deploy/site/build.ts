@@ -7,6 +7,7 @@
  */
 import { cp } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { requireReplaceable } from "../compile/output_folder.ts";
 import { deno, repository } from "../compile/stage.ts";
 import { navigation } from "./navigation.ts";
 import { readSite, sidebarOf, type Site, sitePath } from "./pages.ts";
@@ -23,13 +24,21 @@ const rights = [
   "--allow-net",
 ];
 
+/** The file that says that a folder is a site of ours. */
+const siteMark = ".trousseau-site";
+
 /**
- * Builds the site into a folder, which is emptied first.
+ * Builds the site into a folder, in the place of a site from before.
  *
  * @returns a sentence for each link that leads nowhere.
- * @throws {Error} if the site cannot be built.
+ * @throws {Error} if the folder has other files than a site's, or the site cannot be built.
  */
 export async function buildSite(folder: string): Promise<string[]> {
+  await requireReplaceable({
+    path: folder,
+    root: repository,
+    isOutput: isSite,
+  });
   const work = await Deno.makeTempDir({ prefix: "trousseau-site-" });
   try {
     await writeSources(work, await readSite(repository, navigation));
@@ -45,11 +54,20 @@ export async function buildSite(folder: string): Promise<string[]> {
     ], work);
     await Deno.remove(folder, { recursive: true }).catch(ignoreAbsent);
     await Deno.mkdir(dirname(folder), { recursive: true });
+    await Deno.writeTextFile(
+      join(work, "out", siteMark),
+      "Made by deno task site, which replaces this folder.\n",
+    );
     await cp(join(work, "out"), folder, { recursive: true });
   } finally {
     await Deno.remove(work, { recursive: true });
   }
   return await deadLinks(folder);
+}
+
+/** Whether a folder has the mark, and is no clone that publishes a site. */
+function isSite(names: readonly string[]): boolean {
+  return names.includes(siteMark) && !names.includes(".git");
 }
 
 async function writeSources(work: string, site: Site): Promise<void> {

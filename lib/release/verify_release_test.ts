@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { ReleasePart } from "../../deploy/release/part.ts";
 import { newSigningKey, releasedCommit, signAgain, stageRelease } from "../../tests/support/release_stage.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { parseMinisignKey } from "./minisign.ts";
@@ -255,8 +256,14 @@ Deno.test("verifyRelease() refuses a list that leads out of the folder, or names
 Deno.test("makeRelease() gives the same bytes in two folders, and replaces the folder from before", async () => {
   await onRelease({}, async ({ dist }) => {
     const other = join(dist, "..", "other");
-    await Deno.mkdir(other);
-    await Deno.writeTextFile(join(other, "old.txt"), "from before");
+    const old: ReleasePart = {
+      name: "old",
+      async make(context) {
+        await Deno.writeTextFile(join(context.dist, "old.txt"), "from before");
+        return ["old.txt"];
+      },
+    };
+    await stageRelease(other, { key, parts: [old] });
     await stageRelease(other, { key });
     const { success, stdout } = await new Deno.Command("diff", { args: ["-r", dist, other] }).output();
     assert.ok(success, new TextDecoder().decode(stdout));

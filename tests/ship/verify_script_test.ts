@@ -4,8 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { repository } from "../../deploy/compile/stage.ts";
+import { fileSha256 } from "../../lib/release/release_files.ts";
 import { attestAgain, newSigningKey, releasedCommit, signAgain, stageRelease } from "../support/release_stage.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
@@ -41,10 +42,35 @@ Deno.test("verify.sh verifies a release, and its commit where one is given", asy
   });
 });
 
-/** Each forgery, whether the forger has the key, and the words that name it. */
-const forgeries: Readonly<
-  Record<string, readonly [forge: (dist: string) => Promise<void>, signed: boolean, named: RegExp]>
-> = {
+/** A forgery, whether the forger has the key, and the words that name it. */
+type Forgery = readonly [forge: (dist: string) => Promise<void>, signed: boolean, named: RegExp];
+
+/** A change of the bill of materials, with its hash in the provenance. */
+function changedBom(from: string | RegExp, to: string, named = /sbom\.cdx\.json: /): Forgery {
+  return [
+    async (dist) => {
+      await replace(join(dist, "sbom.cdx.json"), from, to);
+      await attestAgain(dist, "sbom.cdx.json");
+    },
+    true,
+    named,
+  ];
+}
+
+function changedProvenance(from: string | RegExp, to: string, named = /provenance\.intoto\.json/): Forgery {
+  return [(dist) => replace(join(dist, "provenance.intoto.json"), from, to), true, named];
+}
+
+/** Writes a binary, with its hash in the bill of materials and in the provenance. */
+async function changeBinary(dist: string, path: string, bytes: Uint8Array): Promise<void> {
+  const before = await fileSha256(path, AbortSignal.timeout(60_000));
+  await Deno.writeFile(path, bytes);
+  const after = await fileSha256(path, AbortSignal.timeout(60_000));
+  await replace(join(dist, "sbom.cdx.json"), before, after);
+  for (const file of [basename(path), "sbom.cdx.json"]) await attestAgain(dist, file);
+}
+
+const forgeries: Readonly<Record<string, Forgery>> = {
   "a changed file": [(dist) => replace(join(dist, "notes/one.txt"), "part", "Part"), false, /notes\/one\.txt: FAILED/],
   "an added file": [(dist) => Deno.writeTextFile(join(dist, "new"), ""), false, /a file was added/],
   "an added link": [(dist) => Deno.symlink("/etc/passwd", join(dist, "new")), false, /a file was added/],
@@ -59,6 +85,62 @@ const forgeries: Readonly<
     true,
     /sbom\.cdx\.json: /,
   ],
+  "a package that is left out": changedBom(
+    /("name": "yaml",\s*"version": "[^"]*",\s*"scope": ")required/,
+    "$1excluded",
+  ),
+  "a bill of materials of another version": changedBom(/("name": "trousseau",\s*"version": ")/, "$19."),
+  "a bill of materials of another format": changedBom("CycloneDX", "SPDX"),
+  "another hash of the runtime": changedBom(
+    /("name": "denort"[^[]*\[\s*\{\s*"alg": "SHA-256",\s*"content": ")./,
+    "$1x",
+  ),
+  "another size of the runtime": changedBom(
+    /("name": "trousseau:runtime:bytes",\s*"value": ")200/,
+    "$1199",
+    /trousseau-linux-amd64: another runtime inside/,
+  ),
+  "another runtime than denort": changedBom('"name": "denort"', '"name": "deno"'),
+  "a binary with the name of another one": changedBom('"name": "clectl-linux-arm64"', '"name": "clectl-linux-armv7"'),
+  "a binary for another machine": [
+    async (dist) => {
+      const path = join(dist, "clectl-linux-amd64");
+      const bytes = await Deno.readFile(path);
+      bytes[18] = 0xb7;
+      await changeBinary(dist, path, bytes);
+    },
+    true,
+    /clectl-linux-amd64: for another machine/,
+  ],
+  "a binary around another runtime": [
+    async (dist) => {
+      const path = join(dist, "trousseau-linux-arm64");
+      const bytes = await Deno.readFile(path);
+      bytes[100] = 1;
+      await changeBinary(dist, path, bytes);
+    },
+    true,
+    /trousseau-linux-arm64: another runtime inside/,
+  ],
+  "a trusted comment of another commit": [
+    (dist) => signAgain(dist, key, "f".repeat(40)),
+    false,
+    /SHA256SUMS\.minisig: another version or commit/,
+  ],
+  "provenance of another version": changedProvenance(
+    /("version": ")/,
+    "$19.",
+    /SHA256SUMS\.minisig: another version or commit/,
+  ),
+  "parameters of another commit": changedProvenance(/("commit": ")./, "$1f", /another commit/),
+  "a pattern in the place of the commit": changedProvenance(new RegExp(releasedCommit, "g"), ".*"),
+  "provenance of another type": changedProvenance("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v2"),
+  "a statement of another type": changedProvenance("Statement/v1", "Statement/v0"),
+  "another type of build": changedProvenance("urn:trousseau:release:v1", "urn:trousseau:release:v2"),
+  "provenance that names a file twice": changedProvenance(
+    /("name": ")notes\/one\.txt(",\s*"digest": \{\s*"sha256": "[^"]*"\s*\}\s*\})/,
+    "$&,{$&",
+  ),
   "provenance of another commit": [
     (dist) => replace(join(dist, "provenance.intoto.json"), /"gitCommit": "./, '"gitCommit": "f'),
     true,
