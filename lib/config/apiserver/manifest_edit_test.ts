@@ -155,7 +155,45 @@ Deno.test("withoutEncryption() refuses another file, and a flag in two words", (
     message: /uses \/other\.yaml, and not \/etc.*--encryption-config/,
   });
   const words = kubeadmManifest({ flags: ["--a=1", "--encryption-provider-config", files.file] });
-  throws(() => withoutEncryption(path, words, files.file), { message: /are not one item of a list/ });
+  throws(() => withoutEncryption(path, words, files.file), { message: /are not one item of the list of flags/ });
+});
+
+const reloadFlags = [
+  "--encryption-provider-config-automatic-reload",
+  "--encryption-provider-config-automatic-reload=false",
+  "--encryption_provider_config_automatic_reload",
+  "--encryption_provider_config-automatic_reload=true",
+] as const;
+
+for (const reload of reloadFlags) {
+  Deno.test(`withoutEncryption() takes away ${reload}`, () => {
+    const lines = `    - ${flag}\n    - ${reload}\n`;
+    const text = withEncryption(path, kubeadmManifest(), files).replace(`    - ${flag}\n`, lines);
+    equal(withoutEncryption(path, text, files.file), kubeadmManifest());
+  });
+}
+
+Deno.test("withoutEncryption() takes away the flag of the file with underscores", () => {
+  const text = withEncryption(path, kubeadmManifest(), files).replace(
+    "--encryption-provider-",
+    "--encryption_provider_",
+  );
+  equal(withoutEncryption(path, text, files.file), kubeadmManifest());
+});
+
+Deno.test("withoutEncryption() keeps flags with longer names", () => {
+  const flags = ["--a=1", "--encryption-provider-config-other=1", "--encryption-provider-configs"];
+  equal(withoutEncryption(path, kubeadmManifest({ flags }), files.file), kubeadmManifest({ flags }));
+});
+
+Deno.test("withoutEncryption() refuses a flag of encryption in a list that it does not edit", () => {
+  for (const other of [flag, ...reloadFlags]) {
+    const text = kubeadmManifest({ flags: [other] }).replace("    image:", "    args:\n    - --a=1\n    image:");
+    throws(() => withoutEncryption(path, text, files.file), {
+      code: "config",
+      message: /are not one item of the list of flags/,
+    });
+  }
 });
 
 Deno.test("withEncryption() takes any text", () => {
