@@ -100,6 +100,26 @@ Deno.test("withEncryption() mounts no folder that is there already at the same p
   equal(withEncryption(path, before, files), before.replace(last, `${last}    - ${flag}\n`));
 });
 
+Deno.test("withEncryption() takes /var/run and /run for one folder", () => {
+  const [short, long] = [["/run/trousseau/kms.sock"], ["/var/run/trousseau/kms.sock"]];
+  for (const [mounted, asked] of [[short, long], [long, short], [long, long]] as const) {
+    const once = withEncryption(path, kubeadmManifest(), { ...files, sockets: mounted });
+    equal(withEncryption(path, once, { ...files, sockets: asked }), once);
+  }
+  const both = withEncryption(path, kubeadmManifest(), { ...files, sockets: [...short, ...long] });
+  equal(both, withEncryption(path, kubeadmManifest(), files));
+  const folders = ["/run/trousseau"];
+  const other = kubeadmManifest({ folders }).replace("path: /run/trousseau", "path: /var/run/trousseau");
+  equal(readApiServerPod(withEncryption(path, other, files))?.mounts.length, 2);
+});
+
+Deno.test("withEncryption() refuses another folder of the node at the other spelling of the path", () => {
+  for (const taken of ["/var/run/trousseau", "/run/trousseau/"]) {
+    const text = kubeadmManifest({ folders: ["/srv"] }).replace("mountPath: /srv", `mountPath: ${taken}`);
+    throws(() => withEncryption(path, text, files), { code: "config", message: /volume srv already/ });
+  }
+});
+
 const refusedManifests = [
   ["no YAML", "a: [", /kube-apiserver\.yaml:1:\d+: /],
   ["a key twice", "a: 1\na: 2\n", /this key stands in the same mapping twice/],
