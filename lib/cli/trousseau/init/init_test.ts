@@ -159,6 +159,52 @@ Deno.test("init() carries the values over", async () => {
   });
 });
 
+Deno.test("init() gives each of two Vault providers a policy of its own", async () => {
+  await inFolder(async (folder) => {
+    const vault = (name: string) =>
+      `    - { name: ${name}, kind: vault-transit, address: https://${name}.example:8200, mount: transit, key: ${name}, ` +
+      `auth: { method: token, token: { file: /etc/trousseau/${name} } } }\n`;
+    const { status, err } = await init(folder, [], `config:\n  providers:\n${vault("a")}${vault("b")}`);
+    equal(status, 0, err);
+    const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+    deepEqual([...list.matchAll(/vault policy write (\S+) (\S+)\./g)].map(([, name, file]) => [name, file]), [
+      ["trousseau-a", "a.hcl"],
+      ["trousseau-b", "b.hcl"],
+    ]);
+  });
+});
+
+Deno.test("init() has one role for two keys of Azure or Google", async () => {
+  const azure = (name: string) =>
+    `{ name: ${name}, kind: azure-key-vault, vault: https://${name}.vault.azure.net, ` +
+    "key: k, auth: { method: managed-identity } }";
+  const google = (name: string) =>
+    `{ name: ${name}, kind: gcp-kms, auth: { method: metadata-server }, ` +
+    `key: projects/${name}-project/locations/europe-west3/keyRings/k/cryptoKeys/k }`;
+  for (
+    const [provider, made, other] of [
+      [
+        azure,
+        /az role definition create --role-definition a1\.json/,
+        /b1\.json: assign the role of a1\.json on this key/,
+      ],
+      [
+        google,
+        /roles create trousseau --project PROJECT --file a1\.yaml/,
+        /b1\.yaml: grant the role of a1\.yaml on this/,
+      ],
+    ] as const
+  ) {
+    await inFolder(async (folder) => {
+      const { status, err } = await init(folder, [], `config:\n  providers: [${provider("a1")}, ${provider("b1")}]\n`);
+      equal(status, 0, err);
+      const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+      match(list, made);
+      match(list, other);
+    });
+  }
+});
+
 Deno.test("init() gives kubeadm the arguments and volumes of apiserver enable", async () => {
   await inFolder(async (folder) => {
     await init(folder, []);
