@@ -205,6 +205,25 @@ Deno.test("init() has one role for two keys of Azure or Google", async () => {
   }
 });
 
+const localValues = (more: string) => `
+nodes: ${more.includes("create") ? 1 : 3}
+config:
+  providers:
+    - { name: here, kind: local, keyFile: /var/lib/trousseau/local.keys${more} }
+`;
+
+Deno.test("init() asks for no key file that Trousseau makes itself", async () => {
+  for (const [more, isAsked] of [[", create: true", false], [", create: false", true], ["", true]] as const) {
+    await inFolder(async (folder) => {
+      const { status, err } = await init(folder, [], localValues(more));
+      equal(status, 0, err);
+      const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+      equal(list.includes("Put the files into place"), isAsked);
+      equal(list.includes("`/var/lib/trousseau/local.keys`"), isAsked);
+    });
+  }
+});
+
 Deno.test("init() gives kubeadm the arguments and volumes of apiserver enable", async () => {
   await inFolder(async (folder) => {
     await init(folder, []);
@@ -238,6 +257,11 @@ const refused = [
     "a wrong field of a provider",
     values.replace("mount:", "mout:"),
     /VALUES:13:7: providers\[0\]\.mout: unknown key.*mount/,
+  ],
+  [
+    "a key that each of several nodes would make",
+    localValues(", create: true").replace("nodes: 1", "nodes: 2"),
+    /VALUES:5:\d+: providers\[0\]\.create: must be false for more than one node/,
   ],
   ["no provider", "config: {}\n", /VALUES:1:1: providers: is missing/],
   [
