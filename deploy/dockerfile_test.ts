@@ -11,13 +11,22 @@ Deno.test("Dockerfile builds with the very Deno that the tests run under", () =>
   assert.equal(args.get("BUILDER"), `docker.io/denoland/deno:debian-${Deno.version.deno}`);
 });
 
-Deno.test("Dockerfile ends in distroless cc, not as root, with the binary and nothing else", () => {
-  assert.match(args.get("BASE") ?? "", /^gcr\.io\/distroless\/cc-debian\d+:nonroot$/);
+Deno.test("Dockerfile ends in distroless cc, not as root, with one folder of files", () => {
+  assert.match(args.get("BASE") ?? "", /^gcr\.io\/distroless\/cc-debian13:nonroot$/);
   const last = dockerfile.slice(dockerfile.lastIndexOf("FROM "));
   assert.match(last, /^FROM \$\{BASE\}$/m);
   assert.equal([...last.matchAll(/^(COPY|ADD) /gm)].length, 1);
   assert.match(last, /^USER 65532:65532$/m);
   assert.doesNotMatch(last, /^RUN /m);
+});
+
+Deno.test("Dockerfile says licence, version and commit in labels", async () => {
+  const labels = new Map(
+    [...dockerfile.matchAll(/org\.opencontainers\.image\.(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  );
+  assert.equal(labels.get("version"), JSON.parse(await read("deno.json")).version);
+  assert.equal(labels.get("revision"), "$COMMIT");
+  assert.match(labels.get("licenses") ?? "", /^Apache-2\.0/);
 });
 
 Deno.test("Dockerfile lets no image through that is not pinned", () => {

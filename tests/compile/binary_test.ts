@@ -175,11 +175,12 @@ async function bakedPermissions(binary: string): Promise<Record<string, unknown>
   return rest;
 }
 
-// What Debian 12's libc6 2.36 and libgcc-s1 put into the image, from the packages' own lists of files. distroless takes
-// both as they are (its cc/README.md and base/README.md); libstdc++, libgomp and OpenSSL are there as well, unasked for.
+// The files of Debian 13's libc6 2.41 and libgcc-s1, from the packages' own lists; the links `/lib` and `/lib64` to them
+// are those of its base-files. distroless takes the packages as they are (its cc/README.md and base/README.md);
+// libstdc++, libgomp and OpenSSL are there as well, unasked for.
 const base = {
-  image: "gcr.io/distroless/cc-debian12:nonroot",
-  glibc: "2.36",
+  image: "gcr.io/distroless/cc-debian13:nonroot",
+  glibc: "2.41",
   loader: { amd64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" },
   libraries: [
     "ld-linux-aarch64.so.1",
@@ -203,10 +204,10 @@ function assertServedByImage(needs: ReturnType<typeof readElf>): void {
 }
 
 Deno.test("assertServedByImage() tells a library, a loader and a glibc that the image lacks", () => {
-  const needs = { machine: "arm64", interpreter: base.loader.arm64, libraries: ["libc.so.6"], glibc: "2.36" } as const;
+  const needs = { machine: "arm64", interpreter: base.loader.arm64, libraries: ["libc.so.6"], glibc: "2.41" } as const;
   assertServedByImage(needs);
   assert.throws(() => assertServedByImage({ ...needs, libraries: ["libz.so.1"] }), /lacks these libraries/);
-  assert.throws(() => assertServedByImage({ ...needs, glibc: "2.38" }), /asks for glibc 2\.38/);
+  assert.throws(() => assertServedByImage({ ...needs, glibc: "2.43" }), /asks for glibc 2\.43/);
   assert.throws(() => assertServedByImage({ ...needs, interpreter: "/lib/ld-musl-aarch64.so.1" }));
 });
 
