@@ -86,7 +86,7 @@ go_back() {
   place "$keep/before.yaml"
   rm -f "$keep/pending"
   old=no
-  if grep -Eq -e '--encryption[-_]provider[-_]config([= "'"'"']|$)' "$keep/before.yaml"; then old=yes; fi
+  if grep -q -e '--encryption-provider-config=' "$keep/before.yaml"; then old=yes; fi
   if ready --encrypts "$old" --timeout 5m >/dev/null; then
     fail 69 "$1; $manifest is as it was before, and kube-apiserver is ready again. Its log has the reason: crictl logs."
   fi

@@ -127,19 +127,11 @@ Deno.test("apiserver.sh undo takes away its own edit alone if the manifest was c
 });
 
 Deno.test("apiserver.sh waits for the plugin when it goes back to a manifest with encryption", async () => {
-  const awaited = {
-    "[--encryption-provider-config=/f]": "yes",
-    "[--encryption_provider_config=/f]": "yes",
-    '["--encryption-provider-config", /f]': "yes",
-    "[--encryption-provider-config-automatic-reload=false]": "no",
-  };
-  for (const [args, encrypts] of Object.entries(awaited)) {
-    await using site = await Site.make();
-    await Deno.writeTextFile(site.manifest, `${before}args: ${args}\n`);
-    await site.fault("late");
-    equal((await site.call("enable", "--automatic-reload")).code, 69);
-    match(await Deno.readTextFile(`${site.folder}/log`), new RegExp(`--encrypts ${encrypts} --timeout 5m\\n$`), args);
-  }
+  await using site = await Site.make();
+  await Deno.writeTextFile(site.manifest, `${before}args: [--encryption-provider-config=/f]\n`);
+  await site.fault("late");
+  equal((await site.call("enable", "--automatic-reload")).code, 69);
+  match(await Deno.readTextFile(`${site.folder}/log`), /--encrypts yes --timeout 5m\n$/);
 });
 
 Deno.test("apiserver.sh undo takes away the edits of several runs", async () => {
