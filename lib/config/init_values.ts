@@ -14,6 +14,7 @@ import { listMistakes } from "./encryption/rules.ts";
 import { integer, oneOf, section, text } from "./fields.ts";
 import { type InitForm, initForms } from "./init_forms.ts";
 import { Problems } from "./problems.ts";
+import type { ProviderList } from "./provider_lists.ts";
 import type { RawConfig, RawProvider } from "./schema.ts";
 import { checkAgainst, checkShape } from "./shape.ts";
 import { readTextFile } from "./text_file.ts";
@@ -112,14 +113,22 @@ export function initValuesIn(path: string, text: string, form: InitForm | undefi
     ...values,
     form: chosen,
     isExample: values.config === undefined,
-    ...checkedConfig(config, chosen, path, file),
+    ...checkedConfig(config, { form: chosen, nodes: values.nodes }, path, file),
   };
 }
 
-function checkedConfig(config: unknown, form: InitForm, path: string, file: YamlFile) {
+function checkedConfig(
+  config: unknown,
+  { form, nodes }: Pick<InitValues, "form" | "nodes">,
+  path: string,
+  file: YamlFile,
+) {
   const problems = new Problems(path, (place) => file.position(["config", ...place]));
   const shaped = checkShape(config, problems);
-  if (shaped !== undefined) checkPlaces(shaped.config, form, problems);
+  if (shaped !== undefined) {
+    checkPlaces(shaped.config, form, problems);
+    checkMadeKeys(shaped.providers, nodes, problems);
+  }
   problems.throwIfAny();
   if (shaped === undefined) return problems.fail();
   const { socket, state = defaults.state } = shaped.config;
@@ -131,6 +140,18 @@ function checkedConfig(config: unknown, form: InitForm, path: string, file: Yaml
     providers: shaped.providers.sound.map(({ raw }) => raw),
     files: [...new Set(filesIn(config))],
   };
+}
+
+/** The configuration is the same on all nodes, and a key has to be. */
+function checkMadeKeys(providers: ProviderList<RawProvider>, nodes: number, problems: Problems): void {
+  if (nodes === 1) return;
+  for (const { index, raw } of providers.sound) {
+    if (raw.kind !== "local" || !raw.create) continue;
+    problems.at(
+      ["providers", index, "create"],
+      "must be false for more than one node: each would make a key of its own (docs/kms/local.md)",
+    );
+  }
 }
 
 /** Unit and pod make one folder for the socket and one for the state. */
@@ -152,11 +173,13 @@ function checkPlaces(
   }
 }
 
-/** Values of the fields that name files. */
+/** Values of the fields that name files, without a key file that the first start makes. */
 function filesIn(value: unknown, key = ""): readonly string[] {
   if (typeof value === "string") return /^(file|\w+File)$/.test(key) && value.startsWith("/") ? [value] : [];
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, member]) => filesIn(member, name));
+  const { create } = recordOf(value);
+  return Object.entries(value).filter(([name]) => create !== true || name !== "keyFile")
+    .flatMap(([name, member]) => filesIn(member, name));
 }
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -10,7 +10,7 @@ import { KmsError } from "../../base/errors.ts";
 import { dialKms } from "../../api/kms/client.ts";
 import { withEncryption, withoutEncryption } from "../../config/apiserver/manifest_edit.ts";
 import { readApiServerPod } from "../../config/apiserver/static_pod.ts";
-import { apiServerManifest, encryptionConfigIn } from "../../config/encryption/manifest.ts";
+import { apiServerManifest, encryptionConfigIn, type NamedEncryptionFile } from "../../config/encryption/manifest.ts";
 import { readTextFile } from "../../config/text_file.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line } from "../terminal.ts";
@@ -45,9 +45,26 @@ export async function apiserverUndo({ options, terminal }: TrousseauCall): Promi
   const file = encryptionFilePath(options["encryption-file"]);
   const manifest = await readTextFile(path);
   const edited = withoutEncryption(path, manifest, file);
-  if (encryptionConfigIn(manifest) !== undefined) await refuseEncrypting(file);
+  const named = encryptionConfigIn(manifest);
+  if (named !== undefined) await refuseEncrypting(onNode(path, named));
   terminal.stdout.write(edited);
+  if (named !== undefined) {
+    line(
+      terminal.stderr,
+      "trousseau: etcd may still hold encrypted values, which kube-apiserver cannot read without encryption: before you " +
+        "use this manifest, trousseau verify must count none.",
+    );
+  }
   return exitCodes.ok.status;
+}
+
+function onNode(path: string, { inContainer, onNode }: NamedEncryptionFile): string {
+  if (onNode !== undefined) return onNode;
+  throw new KmsError(
+    "config",
+    `Cannot edit ${path}: no folder of the node is mounted at ${inContainer} of kube-apiserver's container, so that it ` +
+      "is not known whether that file encrypts; take the flag out by hand.",
+  );
 }
 
 /** An API server with a plugin that does not answer would not become ready. */

@@ -17,12 +17,14 @@ async function onNode(verb: string, manifest: string, config: string | undefined
   let result = { status: -1, out: "", err: "" };
   await inFolder(async (folder) => {
     const [path, file] = [`${folder}/kube-apiserver.yaml`, `${folder}/enc.yaml`];
-    await Deno.writeTextFile(path, manifest.replaceAll("FILE", file));
+    await Deno.writeTextFile(path, manifest.replaceAll("FILE", file).replaceAll("FOLDER", folder));
     if (config !== undefined) await Deno.writeTextFile(file, config);
     const terminal = fakeTerminal();
-    const words = ["apiserver", verb, "--manifest", path, "--encryption-config", file, ...more];
+    const named = more.includes("--encryption-config") ? [] : ["--encryption-config", file];
+    const words = ["apiserver", verb, "--manifest", path, ...named, ...more];
     const status = await run(words, trousseau, terminal);
-    const shown = (text: string) => text.replaceAll(file, "FILE").replaceAll(path, "MANIFEST");
+    const shown = (text: string) =>
+      text.replaceAll(file, "FILE").replaceAll(path, "MANIFEST").replaceAll(folder, "FOLDER");
     result = { status, out: shown(terminal.out()), err: shown(terminal.err()) };
   });
   return result;
@@ -41,6 +43,9 @@ Deno.test("apiserverEnable() prints the manifest with encryption, and apiserverU
   const undone = await onNode("undo", enabled.out, config);
   equal(undone.status, 0, undone.err);
   equal(undone.out, kubeadmManifest());
+  match(undone.err, /^trousseau: etcd may still hold encrypted values.*trousseau verify/);
+  // Nothing is said where nothing is taken away.
+  equal((await onNode("undo", kubeadmManifest(), config)).err, "");
 });
 
 Deno.test("apiserverEnable() names the user of a kube-apiserver that is not root", async () => {
@@ -94,7 +99,7 @@ for (const [name, config, complaint] of refusedFiles) {
 }
 
 Deno.test("apiserverUndo() refuses while the EncryptionConfiguration encrypts, or cannot be read", async () => {
-  const manifest = kubeadmManifest({ flags: ["--a=1", flag] });
+  const manifest = kubeadmManifest({ flags: ["--a=1", flag], folders: ["FOLDER"] });
   for (const config of [encryption(socket, "last"), encryption(socket, "none"), undefined, "a: ["]) {
     const { status, out } = await onNode("undo", manifest, config);
     equal(status, 78);
@@ -103,6 +108,23 @@ Deno.test("apiserverUndo() refuses while the EncryptionConfiguration encrypts, o
   match((await onNode("undo", manifest, encryption(socket, "last"))).err, /could not read what it has written/);
   // Nothing is taken away from a manifest without encryption.
   equal((await onNode("undo", kubeadmManifest(), undefined)).out, kubeadmManifest());
+});
+
+Deno.test("apiserverUndo() reads the file that the container sees at the path of the flag", async () => {
+  const seen = (mountPath: string) =>
+    kubeadmManifest({ flags: ["--a=1", "--encryption-provider-config=/enc/enc.yaml"], folders: ["FOLDER"] })
+      .replace("mountPath: FOLDER", `mountPath: ${mountPath}`);
+  const undo = (manifest: string, config: string) =>
+    onNode("undo", manifest, config, ["--encryption-config", "/enc/enc.yaml"]);
+  const encrypting = await undo(seen("/enc"), encryption(socket, "none"));
+  equal(encrypting.status, 78);
+  equal(encrypting.out, "");
+  match(encrypting.err, /Cannot take FILE for kube-apiserver: It encrypts/);
+  equal((await undo(seen("/enc"), encryption(socket))).status, 0);
+  const unseen = await undo(seen("/other"), encryption(socket));
+  equal(unseen.status, 78);
+  equal(unseen.out, "");
+  match(unseen.err, /Cannot edit MANIFEST: no folder of the node is mounted at \/enc\/enc\.yaml .*by hand/);
 });
 
 Deno.test("apiserverEnable() refuses a relative path", async () => {

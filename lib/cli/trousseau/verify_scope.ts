@@ -33,10 +33,10 @@ export async function scopeOf(call: TrousseauCall): Promise<VerifyScope> {
   return { by: "file", path, entries: readEncryptionFile(path, await readTextFile(path)).entries };
 }
 
-/** `undefined` if there is no manifest here, or no such file: then this is not a control plane node. */
+/** The path on the node; `undefined` if there is no manifest here, or no such file: this is no control plane node then. */
 async function pathInManifest({ terminal: { files } }: TrousseauCall): Promise<string | undefined> {
   if (await files.kind(apiServerManifest) !== "file") return undefined;
-  const path = encryptionConfigIn(await readTextFile(apiServerManifest));
+  const path = encryptionConfigIn(await readTextFile(apiServerManifest))?.onNode;
   return path === undefined || await files.kind(path) === "file" ? path : undefined;
 }
 

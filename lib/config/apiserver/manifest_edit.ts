@@ -88,13 +88,11 @@ export function withoutEncryption(path: string, text: string, file: string): str
     ...mounts.items.filter(isOurs.mounts),
     ...volumes.items.filter(isOurs.volumes),
   ];
-  const rest = manifest.pod.words.filter((word) => !isEncryptionFlag(word));
-  if (readFlags(rest).has(configFlag)) {
-    throw unknownForm(path, `--${configFlag} and its value are not one item of a list`);
-  }
+  const written = withoutItems(text, ours);
+  refuseFlagsLeft(path, written);
   const kept = (list: ManifestList, drop: (item: ManifestItem) => boolean) => () =>
     list.items.filter((item) => !drop(item)).map(({ value }) => value);
-  return checked(manifest, withoutItems(text, ours), {
+  return checked(manifest, written, {
     flags: kept(flags, isOurs.flags),
     mounts: kept(mounts, isOurs.mounts),
     volumes: kept(volumes, isOurs.volumes),
@@ -145,9 +143,19 @@ function refuseOtherFile({ path, pod }: Manifest, file: string): void {
   );
 }
 
-/** Whether a word is a flag of encryption with its value. */
+/** A flag in two words, or in another list than the edited one; kube-apiserver does not start with one of both alone. */
+function refuseFlagsLeft(path: string, written: string): void {
+  const flags = readFlags(readApiServerPod(written)?.words ?? []);
+  const left = [configFlag, reloadFlag].find((flag) => flags.has(flag));
+  if (left !== undefined) throw unknownForm(path, `--${left} and its value are not one item of the list of flags`);
+}
+
+/** Whether an item is a whole flag. kube-apiserver takes both separators, and a boolean flag without a value. */
 function isEncryptionFlag(value: unknown): boolean {
-  return typeof value === "string" && [configFlag, reloadFlag].some((flag) => value.startsWith(`--${flag}=`));
+  if (typeof value !== "string") return false;
+  const [, written = "", joined] = /^--([\w-]+)(=[\s\S]*)?$/.exec(value) ?? [];
+  const name = written.replaceAll("_", "-");
+  return name === reloadFlag || (name === configFlag && joined !== undefined);
 }
 
 /** New items by list; a function gets the values of the items before the edit. */

@@ -100,6 +100,26 @@ Deno.test("withEncryption() mounts no folder that is there already at the same p
   equal(withEncryption(path, before, files), before.replace(last, `${last}    - ${flag}\n`));
 });
 
+Deno.test("withEncryption() takes /var/run and /run for one folder", () => {
+  const [short, long] = [["/run/trousseau/kms.sock"], ["/var/run/trousseau/kms.sock"]];
+  for (const [mounted, asked] of [[short, long], [long, short], [long, long]] as const) {
+    const once = withEncryption(path, kubeadmManifest(), { ...files, sockets: mounted });
+    equal(withEncryption(path, once, { ...files, sockets: asked }), once);
+  }
+  const both = withEncryption(path, kubeadmManifest(), { ...files, sockets: [...short, ...long] });
+  equal(both, withEncryption(path, kubeadmManifest(), files));
+  const folders = ["/run/trousseau"];
+  const other = kubeadmManifest({ folders }).replace("path: /run/trousseau", "path: /var/run/trousseau");
+  equal(readApiServerPod(withEncryption(path, other, files))?.mounts.length, 2);
+});
+
+Deno.test("withEncryption() refuses another folder of the node at the other spelling of the path", () => {
+  for (const taken of ["/var/run/trousseau", "/run/trousseau/"]) {
+    const text = kubeadmManifest({ folders: ["/srv"] }).replace("mountPath: /srv", `mountPath: ${taken}`);
+    throws(() => withEncryption(path, text, files), { code: "config", message: /volume srv already/ });
+  }
+});
+
 const refusedManifests = [
   ["no YAML", "a: [", /kube-apiserver\.yaml:1:\d+: /],
   ["a key twice", "a: 1\na: 2\n", /this key stands in the same mapping twice/],
@@ -155,7 +175,45 @@ Deno.test("withoutEncryption() refuses another file, and a flag in two words", (
     message: /uses \/other\.yaml, and not \/etc.*--encryption-config/,
   });
   const words = kubeadmManifest({ flags: ["--a=1", "--encryption-provider-config", files.file] });
-  throws(() => withoutEncryption(path, words, files.file), { message: /are not one item of a list/ });
+  throws(() => withoutEncryption(path, words, files.file), { message: /are not one item of the list of flags/ });
+});
+
+const reloadFlags = [
+  "--encryption-provider-config-automatic-reload",
+  "--encryption-provider-config-automatic-reload=false",
+  "--encryption_provider_config_automatic_reload",
+  "--encryption_provider_config-automatic_reload=true",
+] as const;
+
+for (const reload of reloadFlags) {
+  Deno.test(`withoutEncryption() takes away ${reload}`, () => {
+    const lines = `    - ${flag}\n    - ${reload}\n`;
+    const text = withEncryption(path, kubeadmManifest(), files).replace(`    - ${flag}\n`, lines);
+    equal(withoutEncryption(path, text, files.file), kubeadmManifest());
+  });
+}
+
+Deno.test("withoutEncryption() takes away the flag of the file with underscores", () => {
+  const text = withEncryption(path, kubeadmManifest(), files).replace(
+    "--encryption-provider-",
+    "--encryption_provider_",
+  );
+  equal(withoutEncryption(path, text, files.file), kubeadmManifest());
+});
+
+Deno.test("withoutEncryption() keeps flags with longer names", () => {
+  const flags = ["--a=1", "--encryption-provider-config-other=1", "--encryption-provider-configs"];
+  equal(withoutEncryption(path, kubeadmManifest({ flags }), files.file), kubeadmManifest({ flags }));
+});
+
+Deno.test("withoutEncryption() refuses a flag of encryption in a list that it does not edit", () => {
+  for (const other of [flag, ...reloadFlags]) {
+    const text = kubeadmManifest({ flags: [other] }).replace("    image:", "    args:\n    - --a=1\n    image:");
+    throws(() => withoutEncryption(path, text, files.file), {
+      code: "config",
+      message: /are not one item of the list of flags/,
+    });
+  }
 });
 
 Deno.test("withEncryption() takes any text", () => {

@@ -6,6 +6,7 @@
  */
 import { posix } from "node:path";
 import { KmsError } from "../../base/errors.ts";
+import { withoutVarRun } from "../socket_path.ts";
 import type { ManifestLists } from "./manifest_lists.ts";
 import { type ApiServerPod, hostPathOf } from "./static_pod.ts";
 
@@ -48,7 +49,8 @@ const coveredFolder =
  * @throws {KmsError} `config` for a folder that cannot be mounted.
  */
 export function missingMounts(manifest: Mounted, { file, sockets }: EncryptionFiles): readonly FolderMount[] {
-  const folders = [...new Set(sockets.map((socket) => posix.dirname(socket)))];
+  const given = sockets.map((socket) => posix.dirname(socket));
+  const folders = given.filter((folder, index) => given.findIndex((one) => isSamePath(one, folder)) === index);
   const wanted: readonly FolderMount[] = [
     { name: configVolume, folder: posix.dirname(file), readOnly: true },
     ...folders.map((folder, index) => ({
@@ -59,15 +61,24 @@ export function missingMounts(manifest: Mounted, { file, sockets }: EncryptionFi
   ];
   const paths = [file, ...sockets];
   return wanted.filter(({ folder }, index) => {
-    const isFirst = wanted.findIndex((one) => one.folder === folder) === index;
+    const isFirst = wanted.findIndex((one) => isSamePath(one.folder, folder)) === index;
     return isFirst && !isMounted(manifest, folder, paths);
   }).map((mount) => mountable(manifest, mount));
 }
 
+/** `/var/run` is `/run`, on the node and in the container. */
+function isSamePath(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => withoutVarRun(path).replace(/(?<=.)\/$/, ""));
+  return a === b;
+}
+
 /** Whether the container sees the folder of the node at the same path. */
 function isMounted({ pod }: Mounted, folder: string, paths: readonly string[]): boolean {
-  const below = paths.filter((path) => posix.dirname(path) === folder);
-  return below.every((path) => hostPathOf(pod, path) === path);
+  const below = paths.filter((path) => isSamePath(posix.dirname(path), folder));
+  return below.every((path) => {
+    const onNode = hostPathOf(pod, path);
+    return onNode !== undefined && isSamePath(onNode, path);
+  });
 }
 
 function mountable({ path, lists }: Mounted, mount: FolderMount): FolderMount {
@@ -79,9 +90,10 @@ function mountable({ path, lists }: Mounted, mount: FolderMount): FolderMount {
   if (coveredFolder.test(folder)) {
     throw refused(`a mount of ${folder} would cover that folder of the container; use a folder of its own below it`);
   }
-  const taken = [...lists.mounts.items, ...lists.volumes.items].find(({ value }) =>
-    nameOf(value) === name || memberOf(value, "mountPath") === folder
-  );
+  const taken = [...lists.mounts.items, ...lists.volumes.items].find(({ value }) => {
+    const mountPath = memberOf(value, "mountPath");
+    return nameOf(value) === name || (typeof mountPath === "string" && isSamePath(mountPath, folder));
+  });
   if (taken !== undefined) throw refused(`it has a volume ${nameOf(taken.value)} already, which is not ${folder}`);
   return mount;
 }

@@ -3,27 +3,24 @@
  *
  * @module
  */
-import { readYaml } from "../../base/yaml_positions.ts";
+import { flagValue, readFlags } from "../apiserver/flags.ts";
+import { hostPathOf, readApiServerPod } from "../apiserver/static_pod.ts";
 
 /** Where kubeadm writes the manifest. */
 export const apiServerManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
-const option = "--encryption-provider-config";
-
-/** The value of kube-apiserver's option; `undefined` if the text is no manifest, or has no such option. */
-export function encryptionConfigIn(manifest: string): string | undefined {
-  const { value, problems } = readYaml(manifest);
-  if (problems.length > 0) return undefined;
-  const words = textsIn(value);
-  const joined = words.findLast((word) => word.startsWith(`${option}=`));
-  if (joined !== undefined) return joined.slice(option.length + 1);
-  const at = words.lastIndexOf(option);
-  return at < 0 ? undefined : words[at + 1];
+/** The file that kube-apiserver's option names. */
+export interface NamedEncryptionFile {
+  /** The value of the option. */
+  readonly inContainer: string;
+  /** The same file on the node; `undefined` if no folder of the node is mounted there. */
+  readonly onNode: string | undefined;
 }
 
-/** Every text of a document, in order. */
-function textsIn(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.values(value).flatMap(textsIn);
+/** `undefined` if the text is no manifest of kube-apiserver, or has no such option. */
+export function encryptionConfigIn(manifest: string): NamedEncryptionFile | undefined {
+  const pod = readApiServerPod(manifest);
+  if (pod === undefined) return undefined;
+  const inContainer = flagValue(readFlags(pod.words), "encryption-provider-config");
+  return inContainer === undefined ? undefined : { inContainer, onNode: hostPathOf(pod, inContainer) };
 }

@@ -159,6 +159,71 @@ Deno.test("init() carries the values over", async () => {
   });
 });
 
+Deno.test("init() gives each of two Vault providers a policy of its own", async () => {
+  await inFolder(async (folder) => {
+    const vault = (name: string) =>
+      `    - { name: ${name}, kind: vault-transit, address: https://${name}.example:8200, mount: transit, key: ${name}, ` +
+      `auth: { method: token, token: { file: /etc/trousseau/${name} } } }\n`;
+    const { status, err } = await init(folder, [], `config:\n  providers:\n${vault("a")}${vault("b")}`);
+    equal(status, 0, err);
+    const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+    deepEqual([...list.matchAll(/vault policy write (\S+) (\S+)\./g)].map(([, name, file]) => [name, file]), [
+      ["trousseau-a", "a.hcl"],
+      ["trousseau-b", "b.hcl"],
+    ]);
+  });
+});
+
+Deno.test("init() has one role for two keys of Azure or Google", async () => {
+  const azure = (name: string) =>
+    `{ name: ${name}, kind: azure-key-vault, vault: https://${name}.vault.azure.net, ` +
+    "key: k, auth: { method: managed-identity } }";
+  const google = (name: string) =>
+    `{ name: ${name}, kind: gcp-kms, auth: { method: metadata-server }, ` +
+    `key: projects/${name}-project/locations/europe-west3/keyRings/k/cryptoKeys/k }`;
+  for (
+    const [provider, made, other] of [
+      [
+        azure,
+        /az role definition create --role-definition a1\.json/,
+        /b1\.json: assign the role of a1\.json on this key/,
+      ],
+      [
+        google,
+        /roles create trousseau --project PROJECT --file a1\.yaml/,
+        /b1\.yaml: grant the role of a1\.yaml on this/,
+      ],
+    ] as const
+  ) {
+    await inFolder(async (folder) => {
+      const { status, err } = await init(folder, [], `config:\n  providers: [${provider("a1")}, ${provider("b1")}]\n`);
+      equal(status, 0, err);
+      const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+      match(list, made);
+      match(list, other);
+    });
+  }
+});
+
+const localValues = (more: string) => `
+nodes: ${more.includes("create") ? 1 : 3}
+config:
+  providers:
+    - { name: here, kind: local, keyFile: /var/lib/trousseau/local.keys${more} }
+`;
+
+Deno.test("init() asks for no key file that Trousseau makes itself", async () => {
+  for (const [more, isAsked] of [[", create: true", false], [", create: false", true], ["", true]] as const) {
+    await inFolder(async (folder) => {
+      const { status, err } = await init(folder, [], localValues(more));
+      equal(status, 0, err);
+      const list = (await filesIn(`${folder}/out`))["CHECKLIST.md"] ?? "";
+      equal(list.includes("Put the files into place"), isAsked);
+      equal(list.includes("`/var/lib/trousseau/local.keys`"), isAsked);
+    });
+  }
+});
+
 Deno.test("init() gives kubeadm the arguments and volumes of apiserver enable", async () => {
   await inFolder(async (folder) => {
     await init(folder, []);
@@ -192,6 +257,11 @@ const refused = [
     "a wrong field of a provider",
     values.replace("mount:", "mout:"),
     /VALUES:13:7: providers\[0\]\.mout: unknown key.*mount/,
+  ],
+  [
+    "a key that each of several nodes would make",
+    localValues(", create: true").replace("nodes: 1", "nodes: 2"),
+    /VALUES:5:\d+: providers\[0\]\.create: must be false for more than one node/,
   ],
   ["no provider", "config: {}\n", /VALUES:1:1: providers: is missing/],
   [

@@ -18,30 +18,34 @@ type ProviderOf<Kind extends RawProvider["kind"]> = Extract<RawProvider, { kind:
 
 /** One file for each provider whose KMS has policies. */
 export function policiesOf(providers: readonly RawProvider[]): readonly PolicyFile[] {
-  return providers.map(policyOf).filter((file) => file !== undefined);
+  return providers.map((provider) => {
+    const names = providers.filter(({ kind }) => kind === provider.kind).map(({ name }) => name);
+    return policyOf(provider, names);
+  }).filter((file) => file !== undefined);
 }
 
-function policyOf(provider: RawProvider): PolicyFile | undefined {
+/** @param names of all providers of this kind. */
+function policyOf(provider: RawProvider, [first = provider.name, ...more]: readonly string[]): PolicyFile | undefined {
   switch (provider.kind) {
     case "vault-transit":
-      return vault(provider);
+      return vault(provider, more.length === 0 ? "trousseau" : `trousseau-${provider.name}`);
     case "aws-kms":
       return aws(provider);
     case "azure-key-vault":
-      return azure(provider.name);
+      return azure(provider.name, first);
     case "gcp-kms":
-      return google(provider.name);
+      return google(provider.name, first);
     default:
       return undefined;
   }
 }
 
-function vault({ name, mount, key }: ProviderOf<"vault-transit">): PolicyFile {
+function vault({ name, mount, key }: ProviderOf<"vault-transit">, policy: string): PolicyFile {
   const rule = (_: string, verb: string) => `path ${JSON.stringify(`${mount}/${verb}/${key}`)}`;
   return {
     name: `${name}.hcl`,
     text: initAssets.vaultPolicy.replaceAll(/path "transit\/(\w+)\/kubernetes"/g, rule),
-    use: `vault policy write trousseau ${name}.hcl`,
+    use: `vault policy write ${policy} ${name}.hcl`,
   };
 }
 
@@ -60,19 +64,27 @@ function aws({ name, key }: ProviderOf<"aws-kms">): PolicyFile {
   };
 }
 
-function azure(name: string): PolicyFile {
+/** The role names no key: one role serves all keys. */
+function azure(name: string, first: string): PolicyFile {
   return {
     name: `${name}.json`,
     text: initAssets.azurePolicy.replace("00000000-0000-0000-0000-000000000000", "SUBSCRIPTION-ID"),
-    use: `write your subscription for SUBSCRIPTION-ID, az role definition create --role-definition ${name}.json, ` +
-      "and assign the role on the key alone",
+    use: name === first
+      ? `write your subscription for SUBSCRIPTION-ID, az role definition create --role-definition ${name}.json, ` +
+        "and assign the role on the key alone"
+      : `assign the role of ${first}.json on this key alone; for a key in another subscription, add that to the role's ` +
+        "AssignableScopes first",
   };
 }
 
-function google(name: string): PolicyFile {
+/** The role names no key: one role serves all keys of a project. */
+function google(name: string, first: string): PolicyFile {
+  const create = `gcloud iam roles create trousseau --project PROJECT --file ${name}.yaml`;
   return {
     name: `${name}.yaml`,
     text: initAssets.gcpPolicy,
-    use: `gcloud iam roles create trousseau --project PROJECT --file ${name}.yaml, and grant the role on the key alone`,
+    use: name === first
+      ? `${create}, and grant the role on the key alone`
+      : `grant the role of ${first}.yaml on this key alone; for a key in another project, ${create} first`,
   };
 }
