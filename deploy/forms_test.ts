@@ -1,5 +1,5 @@
 /**
- * What all forms of deployment have in common. `tests/ship` tries them with the tools of their users.
+ * Rules for all forms of deployment. `tests/ship` tries them with the tools of their users.
  *
  * @module
  */

@@ -20,7 +20,7 @@ export interface NfpmPackage {
   readonly name: string;
   readonly arch: string;
   readonly version: string;
-  /** What follows a `+` in the version. */
+  /** The text behind a `+` in the version. */
   readonly version_metadata?: string;
   readonly description: string;
   readonly depends: readonly string[];

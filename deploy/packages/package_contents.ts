@@ -13,7 +13,7 @@ import type { Edition } from "./manual.ts";
 import type { NfpmContent } from "./nfpm.ts";
 import type { FileSource, PackageFile } from "./package_files.ts";
 
-/** What the files are made of. */
+/** The sources of the files. */
 export interface PackageSources {
   /** The root of the checkout. */
   readonly root: string;
@@ -25,7 +25,7 @@ export interface PackageSources {
   readonly edition: Edition;
 }
 
-/** Who a package names as its maintainer. */
+/** The maintainer in a package. */
 export const maintainer = "The authors of Trousseau <trousseau@localhost>";
 
 /** A version as a package manager sorts it: a `~` comes before the release that the version leads to. */

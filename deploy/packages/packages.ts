@@ -11,7 +11,7 @@ import { packageFiles, type PackageFormat, packageFormats, type PackageName } fr
 import { manualsOf, packagedPrograms } from "./program_manuals.ts";
 import { maintainerScript, type ScriptName } from "./scripts.ts";
 
-/** What differs between the two packages. */
+/** The differences between the two packages. */
 interface PackageRow {
   /** The first line is the synopsis. */
   readonly description: string;
@@ -19,7 +19,7 @@ interface PackageRow {
   readonly scripts: Readonly<Record<PackageFormat, Readonly<Record<string, ScriptName>>>>;
 }
 
-// What tests/compile finds in the binaries.
+// The libraries that tests/compile finds in the binaries.
 const libraries = {
   deb: ["libc6 (>= 2.27)", "libgcc-s1 | libgcc1"],
   rpm: ["libc.so.6(GLIBC_2.27)(64bit)", "libgcc_s.so.1()(64bit)"],

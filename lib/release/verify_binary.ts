@@ -20,7 +20,7 @@ import type { Sum } from "./sums.ts";
 /** The end of the name of a binary around another runtime than `denort`. */
 export const standInSuffix = "-standin";
 
-/** What a release is expected to be. */
+/** The expected release. */
 export interface ReleaseExpectation {
   /** The commit that it must be made from. */
   readonly commit?: string | undefined;

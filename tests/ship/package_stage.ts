@@ -41,7 +41,7 @@ export class PackageStage implements AsyncDisposable {
     }
   }
 
-  /** What a machine needs to run the programs of the packages, and the packages themselves. */
+  /** The requirements of the programs of the packages, and the packages themselves. */
   binds(): Readonly<Record<string, string>> {
     return { [standInFolder]: this.folder, [denoFolder]: dirname(Deno.realPathSync(Deno.execPath())) };
   }

@@ -32,7 +32,7 @@ const beginMs = 90_000;
 /** Milliseconds between two looks at the migrations. */
 const everyMs = 1_000;
 
-/** What is migrated, and by which API servers. */
+/** The migrated resources and their API servers. */
 interface MigrationPlan {
   readonly targets: RewriteTargets;
   readonly limits: ReadyLimits;

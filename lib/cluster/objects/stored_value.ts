@@ -150,7 +150,7 @@ export class LabelReader {
   }
 }
 
-/** What a value has beside its data, and its labels. */
+/** The parts of a value beside its data and its labels. */
 interface KnownLabel {
   readonly prefix: Uint8Array;
   readonly rest: Uint8Array;

@@ -167,7 +167,7 @@ async function killRuns(node: Node, args: readonly string[], folder: string): Pr
   }
 }
 
-/** What the writers have stored. */
+/** The values that the writers have stored. */
 interface Written {
   readonly counters: readonly { readonly path: string; readonly stored: number }[];
   readonly created: ReadonlyMap<string, string>;
