@@ -118,6 +118,39 @@ Deno.test("a configuration that the new version refuses: one sentence, and the r
   assert.notEqual(await mainProcess(machine), pid);
 });
 
+Deno.test("a version whose program does not run here: one sentence, and the running process goes on", async () => {
+  await using machine = await startedNode(older);
+  const pid = await mainProcess(machine);
+  // As with a libc that lacks a symbol, or a processor that lacks an instruction.
+  await machine.shell(
+    `dpkg-deb -R ${packageOf(newer)} /tmp/unpacked
+    printf '#!/bin/sh\\nexit 127\\n' > /tmp/unpacked/usr/bin/trousseau
+    dpkg-deb -Znone -b /tmp/unpacked /tmp/broken.deb`,
+    { seconds: 180 },
+  );
+  const report = await underCalls(machine, async () => {
+    await someCalls(machine);
+    const said = await install(machine, "/tmp/broken.deb");
+    assert.match(said, /trousseau version ended with 127\. Units that run go on as the version before/);
+    await someCalls(machine);
+  });
+  assert.equal(report.failed, 0, report.failure);
+  assert.equal(await mainProcess(machine), pid);
+});
+
+Deno.test("a downgrade onto a state folder of a newer format: the reason is said, and the running process goes on", async () => {
+  await using machine = await startedNode(newer);
+  const pid = await mainProcess(machine);
+  await keyId(machine);
+  const state = "/var/lib/trousseau/key-ring.json";
+  await machine.shell(`cat > ${state}`, { stdin: withNewerFormat(await machine.shell(`cat ${state}`)) });
+  const said = await install(machine, packageOf(older));
+  assert.match(said, /key-ring\.json: a newer version of Trousseau wrote them \(format 2, this version reads 1\)/);
+  assert.match(said, /trousseau\.service goes on as the version before, .+ or install the version before again/);
+  assert.doesNotMatch(said, /did not start/);
+  assert.equal(await mainProcess(machine), pid);
+});
+
 Deno.test("a downgrade: the older version goes on with the state of the newer one, and refuses a newer format", async () => {
   await using machine = await startedNode(newer);
   const id = await keyId(machine);
