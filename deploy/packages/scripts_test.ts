@@ -84,3 +84,9 @@ Deno.test("restart_running() leaves the plugin as it is on a 78 of check, and pr
   }
   equal(said.split(reason).length, 2, said);
 });
+
+Deno.test("stop_units() removes the links of enable also where no systemd runs, and stops units only where one does", async () => {
+  const units = "trousseau.service trousseau-sops.service trousseau-drill.timer trousseaud.service";
+  deepEqual((await call("stop_units", { booted: true })).calls, [`disable --now ${units}`]);
+  deepEqual((await call("stop_units", { booted: false })).calls, [`disable ${units}`]);
+});

@@ -220,5 +220,9 @@ Deno.test("an installation into a folder of a system that does not run, as an im
   const said = await machine.shell("chroot /image dpkg --install /tmp/trousseau.deb 2>&1", { seconds: 180 });
   assert.match(said, /trousseau: installed and not started/);
   assert.equal(await machine.shell("chroot /image stat -c %U /var/lib/trousseau"), "trousseau\n");
+  await machine.shell("chroot /image systemctl enable trousseau");
+  const link = "/image/etc/systemd/system/multi-user.target.wants/trousseau.service";
+  await machine.shell(`test -L ${link}`);
   await machine.shell("chroot /image dpkg --remove trousseau 2>&1");
+  await machine.shell(`test ! -L ${link}`);
 });

@@ -99,9 +99,11 @@ warn_of_socket() {
   fi
 }
 
+# Without a systemd that runs, as in an image, the links of systemctl enable are removed all the same.
 stop_units() {
-  systemd_runs || return 0
-  systemctl disable --now trousseau.service trousseau-sops.service trousseau-drill.timer trousseaud.service ||
+  set -- trousseau.service trousseau-sops.service trousseau-drill.timer trousseaud.service
+  if systemd_runs; then set -- --now "$@"; fi
+  systemctl disable "$@" ||
     say "not every unit has stopped; see: systemctl list-units 'trousseau*'"
 }
 
