@@ -92,10 +92,16 @@ Deno.test("an upgrade restarts the unit, and a client that waits for the socket 
 Deno.test("an upgrade starts no unit that was stopped, and keeps what was written into the configuration", async () => {
   await using machine = await startedNode(older);
   await machine.shell("systemctl stop trousseau");
+  // The plugin's user reads it and cannot rewrite it: another owner than the package's, which stays.
+  await machine.shell("chown root:trousseau /etc/trousseau/trousseau.yaml; chmod 640 /etc/trousseau/trousseau.yaml");
   await install(machine, packageOf(newer));
   assert.equal((await machine.run(["systemctl", "is-active", "trousseau"])).stdout, "inactive\n");
   assert.equal(await machine.shell("cat /etc/trousseau/trousseau.yaml"), localConfig);
-  assert.equal(await machine.shell("stat -c '%a %U' /etc/trousseau/trousseau.yaml"), "600 trousseau\n");
+  assert.equal(await machine.shell("stat -c '%a %U:%G' /etc/trousseau/trousseau.yaml"), "640 root:trousseau\n");
+  await machine.shell("systemctl start trousseau", { seconds: 120 });
+  await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  const checked = await machine.shell("trousseau check --config /etc/trousseau/trousseau.yaml");
+  assert.doesNotMatch(checked, /may (read|write|replace)/);
 });
 
 Deno.test("a configuration that the new version refuses: one sentence, and the running process goes on", async () => {
