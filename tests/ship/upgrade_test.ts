@@ -186,6 +186,7 @@ function withNewerFormat(text: string): string {
 Deno.test("a removal warns of the socket, stops the unit, and leaves the state and its name; so does a purge", async () => {
   await using machine = await startedNode(older);
   await machine.shell("test -S /run/trousseau/kms.sock");
+  const id = await keyId(machine);
   const removed = await machine.shell("dpkg --remove trousseau 2>&1");
   assert.match(removed, /warning: \/run\/trousseau\/kms\.sock is there\./);
   assert.match(removed, /\/var\/lib\/trousseau stays\. With it you lose .+ the key itself/);
@@ -201,7 +202,8 @@ Deno.test("a removal warns of the socket, stops the unit, and leaves the state a
   await install(machine, packageOf(older));
   await configure(machine);
   await machine.shell("systemctl start trousseau", { seconds: 120 });
-  await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  const { value } = await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  assert.equal(value, id);
 });
 
 Deno.test("a package for another architecture is refused by dpkg in one sentence, and nothing is unpacked", async () => {
