@@ -54,6 +54,7 @@ const units = [
 /** Examples of drop-ins, and of units that read from the keyring. */
 const unitExamples = [
   "restart-steps.conf",
+  "jitless.conf",
   "kms-plugin.conf",
   "kube-apiserver.conf",
   "web-render.service",

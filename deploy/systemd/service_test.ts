@@ -53,6 +53,19 @@ Deno.test("restart-steps.conf makes pauses longer, in a drop-in that an older sy
   for (const key of dropIn.keys()) assert.equal(unit.get(key), undefined);
 });
 
+Deno.test("jitless.conf forbids executable memory, and unsets each variable of the unit but the one that it sets", async () => {
+  const dropIn = await unitOf("jitless.conf");
+  assert.deepEqual(dropIn.get("Service.MemoryDenyWriteExecute"), ["yes"]);
+  assert.deepEqual(dropIn.get("Service.Environment"), ["DENO_V8_FLAGS=--jitless"]);
+  const [reset, ...lines] = dropIn.get("Service.UnsetEnvironment") ?? [];
+  assert.equal(reset, "");
+  const words = (lines: readonly string[] = []) => lines.flatMap((line) => line.split(" ")).toSorted();
+  for (const name of ["trousseau.service", "trousseau-sops.service", "trousseaud.service"]) {
+    const unset = words((await unitOf(name)).get("Service.UnsetEnvironment"));
+    assert.deepEqual(words(lines), unset.filter((word) => word !== "DENO_V8_FLAGS"), name);
+  }
+});
+
 /** Runs the command of ExecStartPre as systemd would, as root, in another folder. @returns the remaining files. */
 async function cleaned(name: "kms" | "sops", folder: string): Promise<readonly string[]> {
   const [line = ""] = (await unitOf(name === "kms" ? "trousseau.service" : "trousseau-sops.service"))

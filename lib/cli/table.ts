@@ -97,6 +97,11 @@ export function wrapped(text: string | readonly string[], width: number): readon
   return [...lines, current];
 }
 
+/** A count and its words: `1 object is`, `2 objects are`. */
+export function countText(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** Milliseconds for display: `0.42 ms`, `17 ms`, `1.2 s`. */
 export function durationText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;

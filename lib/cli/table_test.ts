@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { environmentFrom } from "../config/environment.ts";
-import { columns, durationText, elapsed, table, wantsColour, wrapped } from "./table.ts";
+import { columns, countText, durationText, elapsed, table, wantsColour, wrapped } from "./table.ts";
 
 Deno.test("table() aligns columns and leaves no space at the ends of lines", () => {
   equal(table(["a", "b"], [["long", "x"], ["s", ""]], false), "A     B\nlong  x\ns\n");
@@ -33,6 +33,10 @@ Deno.test("wrapped() breaks between words and does not split a long one", () => 
 
 Deno.test("columns() aligns the second one", () => {
   deepEqual(columns([["a", "x"], ["long", "y"]], 80), ["a     x", "long  y"]);
+});
+
+Deno.test("countText() has the words of one for 1 alone", () => {
+  deepEqual([0, 1, 2].map((count) => countText(count, "key is", "keys are")), ["0 keys are", "1 key is", "2 keys are"]);
 });
 
 Deno.test("durationText() keeps two or three digits", () => {

@@ -155,7 +155,7 @@ Deno.test("manifests of a snapshot are applied to an empty cluster, and read bac
   const done = await node.command("decrypt", "--snapshot", snapshot, "--config", config, "--export");
   equal(done.code, 0, done.stderr);
   match(done.stderr, /^Exported \d+ objects: .*2 Secret.*\.\n/);
-  match(done.stderr, /Left out 1 Secrets with tokens of ServiceAccounts/);
+  match(done.stderr, /Left out 1 Secret with the token of a ServiceAccount:/);
   match(done.stderr, /stored as protobuf: .*1 ServiceAccount/);
   const folder = `${node.folder}/manifests`;
   await Deno.mkdir(folder);

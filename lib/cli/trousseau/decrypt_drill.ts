@@ -9,7 +9,7 @@ import type { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
 import { objectsIn } from "../../cluster/snapshot_objects.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import type { Progress } from "../progress.ts";
-import { table, wantsColour } from "../table.ts";
+import { countText, table, wantsColour } from "../table.ts";
 import { json, line, printable } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
@@ -138,7 +138,8 @@ function print({ terminal }: TrousseauCall, report: DrillReport, { snapshot, pat
   const { stdout, environment } = terminal;
   const { shares, encrypted, opened, plain, configured, unauthenticated, closed, examples } = report;
   const verified = snapshot.checksum === "verified" ? "SHA-256 verified" : "no checksum: contents not verified";
-  line(stdout, `${printable(path)}: ${verified}; ${encrypted} objects under a KMS, with ${opener.seedCount} seeds.`);
+  const under = countText(encrypted, "object under a KMS", "objects under a KMS");
+  line(stdout, `${printable(path)}: ${verified}; ${under}, with ${countText(opener.seedCount, "seed", "seeds")}.`);
   line(stdout);
   const rows = [...shares].map(([name, { objects, error }]) => [
     name,
@@ -150,12 +151,17 @@ function print({ terminal }: TrousseauCall, report: DrillReport, { snapshot, pat
   ]);
   stdout.write(table(["Provider", "Restores alone", "Its first error"], rows, wantsColour(stdout, environment)));
   line(stdout);
-  line(stdout, `${opened} of ${encrypted} objects were opened by at least one provider.`);
-  if (unauthenticated > 0) line(stdout, `${unauthenticated} of them are AES-CBC: not authenticated.`);
-  if (plain > 0) line(stdout, `${plain} objects are plain text.`);
-  if (configured > 0) {
-    line(stdout, `${configured} objects are under keys of the EncryptionConfiguration: keep that file.`);
+  line(stdout, `${opened} of ${countText(encrypted, "object was", "objects were")} opened by at least one provider.`);
+  if (unauthenticated > 0) {
+    line(stdout, `${countText(unauthenticated, "of them is", "of them are")} AES-CBC: not authenticated.`);
   }
-  if (closed > 0) line(stdout, `${closed} objects are opened by no provider:`);
+  if (plain > 0) line(stdout, `${countText(plain, "object is", "objects are")} plain text.`);
+  if (configured > 0) {
+    line(
+      stdout,
+      `${countText(configured, "object is", "objects are")} under keys of the EncryptionConfiguration: keep that file.`,
+    );
+  }
+  if (closed > 0) line(stdout, `${countText(closed, "object is", "objects are")} opened by no provider:`);
   for (const { key, error } of examples) line(stdout, `  ${printable(key)}: ${printable(error)}`);
 }

@@ -8,6 +8,7 @@ import { manifestText } from "../../cluster/objects/stored_object.ts";
 import type { SnapshotObject } from "../../cluster/snapshot_objects.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import type { Progress } from "../progress.ts";
+import { countText } from "../table.ts";
 import { line, type Output, printable } from "../terminal.ts";
 import type { ByteOutput } from "./byte_output.ts";
 import type { DecryptedObject } from "./decrypt_object.ts";
@@ -111,15 +112,24 @@ function closed(report: ExportReport, key: string, error: string): void {
 
 function linesOf({ exported, protobuf, tokens, closed, examples }: ExportReport): readonly string[] {
   return [
-    `Exported ${total(exported)} objects${kindsOf(exported)}.`,
-    ...(tokens > 0 ? [`Left out ${tokens} Secrets with tokens of ServiceAccounts: another cluster refuses them.`] : []),
-    ...(protobuf.size > 0
-      ? [`Left out ${total(protobuf)} objects that are stored as protobuf${kindsOf(protobuf)}.`]
-      : []),
-    ...(closed > 0 ? [`${closed} objects were not exported:`] : []),
+    `Exported ${countText(total(exported), "object", "objects")}${kindsOf(exported)}.`,
+    ...(tokens > 0 ? [tokensText(tokens)] : []),
+    ...(protobuf.size > 0 ? [protobufText(protobuf)] : []),
+    ...(closed > 0 ? [`${countText(closed, "object was", "objects were")} not exported:`] : []),
     ...examples.map(({ key, error }) => `  ${printable(key)}: ${printable(error)}`),
     ...(closed > examples.length ? [`  and ${closed - examples.length} more`] : []),
   ];
+}
+
+function tokensText(tokens: number): string {
+  const one = "Secret with the token of a ServiceAccount: another cluster refuses it";
+  return `Left out ${countText(tokens, one, "Secrets with tokens of ServiceAccounts: another cluster refuses them")}.`;
+}
+
+function protobufText(protobuf: KindCounts): string {
+  return `Left out ${countText(total(protobuf), "object that is", "objects that are")} stored as protobuf${
+    kindsOf(protobuf)
+  }.`;
 }
 
 function total(counts: KindCounts): number {

@@ -67,8 +67,8 @@ Deno.test("exportManifests() writes manifests, and counts what it leaves out", a
   });
   deepEqual(err.trim().split("\n"), [
     "Exported 2 objects: 1 Secret, 1 Widget.e.io.",
-    "Left out 1 Secrets with tokens of ServiceAccounts: another cluster refuses them.",
-    "Left out 1 objects that are stored as protobuf: 1 Pod.",
+    "Left out 1 Secret with the token of a ServiceAccount: another cluster refuses it.",
+    "Left out 1 object that is stored as protobuf: 1 Pod.",
   ]);
   equal(mark, err, "the last file repeats what was exported");
 });

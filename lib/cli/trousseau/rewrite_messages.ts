@@ -7,7 +7,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { MigrationProgress } from "../../cluster/migration/migration_run.ts";
 import { type Collection, resourceId } from "../../cluster/rewrite/object_names.ts";
 import type { CensusOptions, CountedServer, ServerCensus } from "../../cluster/rewrite/server_census.ts";
-import { durationText } from "../table.ts";
+import { countText, durationText } from "../table.ts";
 
 /** The state of all API servers on one line. */
 export function censusText({ servers }: ServerCensus): string {
@@ -86,7 +86,8 @@ export function lastLookText({ servers, failures }: ServerCensus, assumed: numbe
 
 /** The sentence that repeats `--assume-ready`; none for 0. */
 export function assumedText(assumed: number): readonly string[] {
-  return assumed === 0 ? [] : [`${assumed} API servers were taken as ready by --assume-ready, and were not seen.`];
+  const servers = countText(assumed, "API server was", "API servers were");
+  return assumed === 0 ? [] : [`${servers} taken as ready by --assume-ready, and not seen.`];
 }
 
 /** The state of all migrations on one line. */

@@ -42,7 +42,7 @@ interface MigrationPlan {
 /**
  * Has kube-controller-manager write every object again.
  *
- * @throws {KmsError} `config` over KMS v1, and where the API server serves no migrations.
+ * @throws {KmsError} `config` over KMS v1, for events alone, and where the API server serves no migrations.
  */
 export async function rewriteByMigration(
   call: TrousseauCall,
@@ -50,9 +50,10 @@ export async function rewriteByMigration(
   plan: MigrationPlan,
 ): Promise<ExitStatus> {
   const within = migrationWait(call);
-  const check = await etcdCheck(call, plan.targets);
   const targets = withoutEvents(plan.targets);
+  const check = await etcdCheck(call, targets);
   if (targets.api === "v1beta1") throw staleOverV2();
+  if (targets.resources.length === 0 && plan.targets.resources.length > 0) throw eventsAlone();
   const requests = new MigrationRequests(patient, await servedMigrationVersion(patient));
   if (call.options["dry-run"]) return planned(call, patient.client.address, targets);
   using census = await openCensus(call, patient, plan.elsewhere);
@@ -106,6 +107,13 @@ function staleOverV2(): KmsError {
   return new KmsError(
     "config",
     "Over KMS v1 no object is stale, so that a migration changes nothing; leave out --by, which sends patches.",
+  );
+}
+
+function eventsAlone(): KmsError {
+  return new KmsError(
+    "config",
+    "Events are the only resource to write, and no migration can write them; leave out --by, which sends patches.",
   );
 }
 

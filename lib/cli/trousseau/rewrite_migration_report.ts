@@ -11,6 +11,7 @@ import { json, line, printable } from "../terminal.ts";
 import { assumedText, lastLookText, remains } from "./rewrite_messages.ts";
 import type { RewriteTargets } from "./rewrite_targets.ts";
 import type { TrousseauCall } from "./terminal.ts";
+import { scopeText } from "./verify_report.ts";
 
 /** The count in etcd after the migrations. `revision` and `stale` are `null`, and `failure` is set, if it failed. */
 export interface MigrationCheck {
@@ -107,8 +108,6 @@ function conclusionsOf({ migrations, keyId, after, assumed, kept, counted }: Com
 }
 
 function countedText({ source, revision, stale, failure }: MigrationCheck, keyId: string): string {
-  if (failure !== undefined) return `The objects were not counted; trousseau verify proves the result. ${failure}`;
-  return stale === 0
-    ? `in ${source} at revision ${revision}: every object in scope is under key ID ${keyId}.`
-    : `in ${source} at revision ${revision}: ${stale} objects in scope are not under key ID ${keyId}.`;
+  if (stale === null) return `The objects were not counted; trousseau verify proves the result. ${failure}`;
+  return `in ${source} at revision ${revision}: ${scopeText(stale, keyId)}`;
 }

@@ -7,6 +7,15 @@ import { migrationsText } from "./rewrite_messages.ts";
 const byMigration = ["--by", "migration", "--expect-key-id", "t1-new"];
 const both = ["--resources", "secrets,configmaps", ...byMigration];
 
+/** Has the API server list events too. */
+function withEvents(migrations: MigrationDouble): MigrationDouble {
+  const resources = ["configmaps", "events", "secrets"].map((name) => {
+    return { name, namespaced: true, verbs: ["create", "list", "patch"] };
+  });
+  migrations.fault = ({ path }) => path === "/api/v1" ? { status: 200, body: { resources } } : undefined;
+  return migrations;
+}
+
 Deno.test("rewrite --by migration makes migrations and removes them, sends no patch, and lists no object", () =>
   onRewriteStage(async ({ double, ran }) => {
     const migrations = new MigrationDouble(double);
@@ -67,15 +76,7 @@ Deno.test("rewrite --by migration ends with 1 after failures, and its document h
 
 Deno.test("rewrite --by migration leaves out events, which no migration can write, with a note", () =>
   onRewriteStage(async ({ double, ran }) => {
-    const migrations = new MigrationDouble(double);
-    migrations.fault = ({ path }) => {
-      const resources = ["events", "secrets"].map((name) => ({
-        name,
-        namespaced: true,
-        verbs: ["create", "list", "patch"],
-      }));
-      return path === "/api/v1" ? { status: 200, body: { resources } } : undefined;
-    };
+    withEvents(new MigrationDouble(double));
     const { status, out } = await ran("--resources", "events,secrets", "--by", "migration", "--dry-run");
     equal(status, 0);
     match(out, /^events are left out, .*\nMigrations would be created for secrets\.$/m);
@@ -109,13 +110,14 @@ const wrong: readonly (readonly [words: readonly string[], status: number, sente
   [[...both, "--etcd", "nowhere"], 64, /--etcd is a list of addresses/],
   [["--resources", "secrets", "--etcd", "http://127.0.0.1:1"], 64, /--etcd belongs to --by migration/],
   [[...both, "--kms-version", "v1beta1"], 78, /Over KMS v1 no object is stale/],
+  [["--resources", "events", ...byMigration], 78, /no migration can write them; leave out --by/],
   [["--resources", "secrets", "--by", "migration"], 64, /Name the announced key ID/],
 ];
 
 for (const [words, status, sentence] of wrong) {
   Deno.test(`rewrite ${words.join(" ")} ends with ${status}`, () =>
     onRewriteStage(async ({ double, ran }) => {
-      const migrations = new MigrationDouble(double);
+      const migrations = withEvents(new MigrationDouble(double));
       const { status: found, err } = await ran(...words);
       equal(found, status, err);
       match(err, sentence);

@@ -8,7 +8,7 @@ import type { RewriteProgress } from "../../cluster/rewrite/rewrite_progress.ts"
 import type { ObjectCount } from "../../cluster/rewrite/rewrite_run.ts";
 import { maxRefusals, type Refusal } from "../../cluster/rewrite/rewrite_state.ts";
 import type { ServerCensus } from "../../cluster/rewrite/server_census.ts";
-import { table, wantsColour } from "../table.ts";
+import { countText, table, wantsColour } from "../table.ts";
 import { json, line, printable } from "../terminal.ts";
 import { assumedText, lastLookText, remains } from "./rewrite_messages.ts";
 import type { RewriteTargets } from "./rewrite_targets.ts";
@@ -97,7 +97,7 @@ function conclusionsOf({ options }: TrousseauCall, done: CompletedRewrite): read
   const refused = progress.counts.reduce((sum, one) => sum + one.refused, 0);
   return [
     ...(refused === 0 ? [] : [
-      `${refused} objects or namespaces were refused${
+      `${countText(refused, "object or namespace was", "objects or namespaces were")} refused${
         refused > maxRefusals ? `, of which ${maxRefusals} are shown` : ""
       }; ` +
       "correct the causes and run the command again.",

@@ -56,6 +56,8 @@ Deno.test("rewrite counts a refusal with name, namespace and sentence, and ends 
     match(out, /^secrets in namespace a: secrets is forbidden: \ufffd\[31m$/m);
     match(out, /^secrets two in namespace b: denied by policy$/m);
     match(out, /^2 objects or namespaces were refused; correct the causes/m);
+    double.fault = ({ path }) => path.endsWith("/b/secrets/two") ? statusAnswer(422, "denied by policy") : undefined;
+    match((await ran("--resources", "secrets", ...settled)).out, /^1 object or namespace was refused; correct/m);
     deepEqual(double.stale.filter((id) => id.startsWith("secrets/b/")), ["secrets/b/two"]);
   }));
 
@@ -82,7 +84,7 @@ Deno.test("rewrite repeats --assume-ready and --local-only in its last line", ()
     double.leases = ["apiserver-one", "apiserver-two"];
     const assumed = await ran("--resources", "secrets", ...settled, "--assume-ready", "1");
     equal(assumed.status, 0);
-    match(assumed.out, /\n1 API servers were taken as ready by --assume-ready, and were not seen\.\n$/);
+    match(assumed.out, /\n1 API server was taken as ready by --assume-ready, and not seen\.\n$/);
     const local = await ran("--resources", "secrets", ...settled, "--local-only");
     equal(local.status, 0);
     match(

@@ -7,7 +7,7 @@ import type { UsageRow } from "../../cluster/encryption_usage.ts";
 import type { FreedValues } from "../../cluster/snapshot/freed_values.ts";
 import type { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
 import { json, line, printable } from "../terminal.ts";
-import { type Cell, table, type Tone, wantsColour } from "../table.ts";
+import { type Cell, countText, table, type Tone, wantsColour } from "../table.ts";
 import type { TrousseauCall } from "./terminal.ts";
 import type { VerifyScope } from "./verify_scope.ts";
 
@@ -107,23 +107,30 @@ function conclusionsOf(verification: Verification): readonly string[] {
   const others = rows.filter(({ objects, keyId }) => objects > 0 && keyId !== expected);
   const stale = others.reduce((sum, { objects }) => sum + objects, 0);
   return [
-    ...(expected === undefined ? [] : [
-      stale === 0
-        ? `${at}: every object in scope is under key ID ${expected}.`
-        : `${at}: ${stale} objects in scope are not under key ID ${expected}.`,
-    ]),
+    ...(expected === undefined ? [] : [`${at}: ${scopeText(stale, expected)}`]),
     ...unusedProviders(scope, allRows).map((name) => `${at}: provider "${name}" encrypts 0 objects.`),
     ...oldestVersions(allRows).map(({ name, version, count }) =>
-      `${at}: the oldest key of "${name}" is version ${version}, with ${count} values: keep it usable.`
+      `${at}: the oldest key of "${name}" is version ${version}, with ${
+        countText(count, "value", "values")
+      }: keep it usable.`
     ),
     ...(freed === undefined ? [] : [
-      `${freed.pages} free pages hold ${freed.encrypted} encrypted values and ${freed.plain} in plain text until ` +
+      `${countText(freed.pages, "free page holds", "free pages hold")} ` +
+      `${countText(freed.encrypted, "encrypted value", "encrypted values")} and ${freed.plain} in plain text until ` +
       "compaction and defragmentation; write-ahead logs and older snapshots hold them too.",
     ]),
-    ...(otherKeys === 0 ? [] : [`${otherKeys} keys are not below the prefix and do not count.`]),
+    ...(otherKeys === 0 ? [] : [
+      `${countText(otherKeys, "key is", "keys are")} not below the prefix, and left out.`,
+    ]),
     "Events may lie in another etcd; SOPS files and a keyring may use the same KEKs; older backups do not count here.",
     "Key IDs and versions are labels that nothing authenticates.",
   ];
+}
+
+/** Whether all objects in scope are under a key ID. @param stale number of those that are not. */
+export function scopeText(stale: number, keyId: string): string {
+  if (stale === 0) return `every object in scope is under key ID ${keyId}.`;
+  return `${countText(stale, "object in scope is", "objects in scope are")} not under key ID ${keyId}.`;
 }
 
 /** Names of KMS providers of the file that no value has, older revisions included. */

@@ -6,7 +6,8 @@
 
 /**
  * Works on all items, `width` at a time, as they come. Each result is accepted when those of all items before it have been.
- * After a failure no further item is begun, and those in progress end first.
+ * After a failure no further item is begun, and those in progress end first. After one of `accept` no further result is
+ * accepted, so that what it has counted until then is final.
  *
  * @throws the first failure of `items`, `work` or `accept`, in the order of the workers.
  */
@@ -48,16 +49,28 @@ class ResultQueue<Item, Result> {
   /** Results that wait for one before them. */
   readonly #waiting = new Map<number, { readonly item: Item; readonly result: Result }>();
   #next = 0;
+  /** Whether a result was not accepted: those behind it are dropped. */
+  #isBroken = false;
 
   constructor(accept: (item: Item, result: Result) => void) {
     this.#accept = accept;
   }
 
   add(at: number, item: Item, result: Result): void {
+    if (this.#isBroken) return;
     this.#waiting.set(at, { item, result });
     for (let one = this.#waiting.get(this.#next); one !== undefined; one = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next++);
-      this.#accept(one.item, one.result);
+      this.#acceptOne(one.item, one.result);
+    }
+  }
+
+  #acceptOne(item: Item, result: Result): void {
+    try {
+      this.#accept(item, result);
+    } catch (thrown) {
+      this.#isBroken = true;
+      throw thrown;
     }
   }
 }

@@ -68,3 +68,21 @@ Deno.test("workInOrder() ends when a result is not accepted", async () => {
   await rejects(work, /^Error: broken$/);
   ok(begun.length <= 4, `${begun}`);
 });
+
+Deno.test("workInOrder() accepts nothing after a result that is not accepted, though others are in progress", async () => {
+  const [begun, accepted]: [number[], number[]] = [[], []];
+  const [first, others] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const work = workInOrder([...Array(20).keys()], 8, async (item) => {
+    begun.push(item);
+    if (item === 7) first.resolve();
+    await (item > 2 ? others : first).promise;
+  }, (item) => {
+    if (item !== 2) return void accepted.push(item);
+    // The other workers end after this failure.
+    setTimeout(others.resolve, 0);
+    throw new Error("broken");
+  });
+  await rejects(work, /^Error: broken$/);
+  ok(begun.length >= 8, `${begun}`);
+  deepEqual(accepted, [0, 1]);
+});

@@ -1,5 +1,6 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import type { PatchResult } from "./object_patch.ts";
+import { workInOrder } from "./ordered_work.ts";
 import { RewriteProgress } from "./rewrite_progress.ts";
 import { RewriteResults } from "./rewrite_results.ts";
 
@@ -60,4 +61,21 @@ Deno.test("RewriteResults ends at ten failures in a row, and a run that goes on 
   for (let count = 0; count < 9; count++) add(fault);
   throws(() => add(fault), { code: "unreachable", message: /failed at 10 objects in a row/ });
   deepEqual([progress.finished, progress.cursor?.name, progress.refusals.length], [3, "2", 1]);
+});
+
+Deno.test("RewriteResults leaves the cursor before ten failures, though later objects are done meanwhile", async () => {
+  const { progress, results } = started();
+  const objects = Array.from({ length: 100 }, (_, at) => ({ collection, name: `${at}`, listed: 8 }));
+  const [all, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const patch = async ({ name }: { readonly name: string }) => {
+    if (name === "15") all.resolve();
+    await (Number(name) <= 10 ? all : ended).promise;
+    return Number(name) >= 1 && Number(name) <= 10 ? fault : done;
+  };
+  const work = workInOrder(objects, 16, patch, (object, result) => {
+    if (object.name === "10") setTimeout(ended.resolve, 0);
+    results.add(object, result);
+  });
+  await rejects(work, { code: "unreachable", message: /failed at 10 objects in a row/ });
+  deepEqual([progress.finished, progress.cursor?.name, progress.refusals], [1, "0", []]);
 });

@@ -200,6 +200,11 @@ const ending: readonly (readonly [what: string, fault: DoubleFault, code: string
   ["credentials that are not accepted", patches(statusAnswer(401, "Unauthorized")), "unauthenticated"],
   ["an API server that throttles on and on", patches(statusAnswer(429, "too many requests")), "throttled"],
   ["an API server that fails at every object", patches(statusAnswer(500, "no")), "unreachable"],
+  [
+    "an API server that fails at ten objects in a row",
+    ({ method, path }) => method === "PATCH" && /\/s-2\d$/.test(path) ? statusAnswer(500, "no") : undefined,
+    "unreachable",
+  ],
   ["connections that are reset on and on", patches("reset"), "unreachable"],
   [
     "namespaces that may not be listed",
@@ -251,12 +256,15 @@ for (const at of [1, 49, 60, 119]) {
       fill(double);
       double.put("secrets", "c", "one");
       const refused = ["/api/v1/namespaces/0/secrets", "/api/v1/namespaces/b/secrets"];
-      double.fault = ({ path }) => refused.includes(path) ? statusAnswer(403, "secrets is forbidden") : undefined;
+      const refuses: DoubleFault = ({ path }) => refused.includes(path) ? statusAnswer(403, "forbidden") : undefined;
+      // The last object is not done before the abort.
+      double.fault = (request) => request.path.endsWith("/c/secrets/one") ? "hang" : refuses(request);
       const stop = new AbortController();
       const onProgress: RewriteOptions["onProgress"] = ({ finished }) => void (finished > at && stop.abort());
       const resources = [secrets];
       const ended = withRun(double, folder, (_, go) => go(), { signal: stop.signal, onProgress, resources });
       await rejects(ended, { code: "cancelled" });
+      double.fault = refuses;
       await withRun(double, folder, async ({ progress }, go) => {
         await go();
         deepEqual(progress.counts.map(({ objects, refused }) => [objects, refused]), [[121, 2]]);
