@@ -39,7 +39,23 @@ Deno.test("the module for Google grants the rights of gcp-kms.yaml", async () =>
   deepEqual(quoted("google", /"cloudkms\.[^"]+"/g), includedPermissions.toSorted());
 });
 
+const named: Readonly<Record<(typeof modules)[number], readonly string[]>> = {
+  vault: ["var.mount", "var.key", "var.role", "var.login_mount", "var.role"],
+  aws: ['"alias/${var.name}"', '"trousseau-${var.name}"'],
+  azure: ["var.name", "var.role"],
+  google: ["var.key_ring", "var.key", "var.role"],
+};
+
 for (const name of modules) {
+  Deno.test(`the module for ${name} takes each name in the KMS from a variable for each cluster`, () => {
+    const text = texts[name] ?? "";
+    const values = [...text.matchAll(/^ {2}(?:name|path|role_name|role_id) += (.+)$/gm)].map(([, value]) => value);
+    deepEqual(values, named[name]);
+    for (const [, variable] of named[name].join().matchAll(/var\.(\w+)/g)) {
+      match(text, new RegExp(`variable "${variable}" \\{[^}]+description = "[^"]+: one for each cluster`));
+    }
+  });
+
   Deno.test(`the module for ${name} keeps its key, and makes no secret`, () => {
     match(texts[name] ?? "", /prevent_destroy = true/);
     ok(!/secret_id"|random_password|approle_auth_backend_role_secret_id/.test(texts[name] ?? ""));

@@ -34,6 +34,7 @@ Deno.test("the rpm: an installation starts nothing, an upgrade and the way back 
     "700 trousseau:trousseau",
   ]);
   await configure(machine);
+  await machine.shell("chown root:trousseau /etc/trousseau/trousseau.yaml; chmod 640 /etc/trousseau/trousseau.yaml");
   await machine.shell("systemctl enable --now trousseau", { seconds: 120 });
   const [id, pid] = [await keyId(machine), await mainProcess(machine)];
 
@@ -49,7 +50,7 @@ Deno.test("the rpm: an installation starts nothing, an upgrade and the way back 
   assert.notEqual(await mainProcess(machine), pid);
   assert.equal(await keyId(machine), id);
   assert.equal(await machine.shell("cat /etc/trousseau/trousseau.yaml"), localConfig);
-  assert.equal(await machine.shell("stat -c '%a %U' /etc/trousseau/trousseau.yaml"), "600 trousseau\n");
+  assert.equal(await machine.shell("stat -c '%a %U:%G' /etc/trousseau/trousseau.yaml"), "640 root:trousseau\n");
 
   const erased = await machine.shell("rpm --nodeps --erase trousseau 2>&1", { seconds: 120 });
   assert.match(erased, /warning: \/run\/trousseau\/kms\.sock is there\./);

@@ -92,10 +92,16 @@ Deno.test("an upgrade restarts the unit, and a client that waits for the socket 
 Deno.test("an upgrade starts no unit that was stopped, and keeps what was written into the configuration", async () => {
   await using machine = await startedNode(older);
   await machine.shell("systemctl stop trousseau");
+  // The plugin's user reads it and cannot rewrite it: another owner than the package's, which stays.
+  await machine.shell("chown root:trousseau /etc/trousseau/trousseau.yaml; chmod 640 /etc/trousseau/trousseau.yaml");
   await install(machine, packageOf(newer));
   assert.equal((await machine.run(["systemctl", "is-active", "trousseau"])).stdout, "inactive\n");
   assert.equal(await machine.shell("cat /etc/trousseau/trousseau.yaml"), localConfig);
-  assert.equal(await machine.shell("stat -c '%a %U' /etc/trousseau/trousseau.yaml"), "600 trousseau\n");
+  assert.equal(await machine.shell("stat -c '%a %U:%G' /etc/trousseau/trousseau.yaml"), "640 root:trousseau\n");
+  await machine.shell("systemctl start trousseau", { seconds: 120 });
+  await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  const checked = await machine.shell("trousseau check --config /etc/trousseau/trousseau.yaml");
+  assert.doesNotMatch(checked, /may (read|write|replace)/);
 });
 
 Deno.test("a configuration that the new version refuses: one sentence, and the running process goes on", async () => {
@@ -116,6 +122,39 @@ Deno.test("a configuration that the new version refuses: one sentence, and the r
   await configure(machine);
   await machine.shell("systemctl restart trousseau", { seconds: 120 });
   assert.notEqual(await mainProcess(machine), pid);
+});
+
+Deno.test("a version whose program does not run here: one sentence, and the running process goes on", async () => {
+  await using machine = await startedNode(older);
+  const pid = await mainProcess(machine);
+  // As with a libc that lacks a symbol, or a processor that lacks an instruction.
+  await machine.shell(
+    `dpkg-deb -R ${packageOf(newer)} /tmp/unpacked
+    printf '#!/bin/sh\\nexit 127\\n' > /tmp/unpacked/usr/bin/trousseau
+    dpkg-deb -Znone -b /tmp/unpacked /tmp/broken.deb`,
+    { seconds: 180 },
+  );
+  const report = await underCalls(machine, async () => {
+    await someCalls(machine);
+    const said = await install(machine, "/tmp/broken.deb");
+    assert.match(said, /trousseau version ended with 127\. Units that run go on as the version before/);
+    await someCalls(machine);
+  });
+  assert.equal(report.failed, 0, report.failure);
+  assert.equal(await mainProcess(machine), pid);
+});
+
+Deno.test("a downgrade onto a state folder of a newer format: the reason is said, and the running process goes on", async () => {
+  await using machine = await startedNode(newer);
+  const pid = await mainProcess(machine);
+  await keyId(machine);
+  const state = "/var/lib/trousseau/key-ring.json";
+  await machine.shell(`cat > ${state}`, { stdin: withNewerFormat(await machine.shell(`cat ${state}`)) });
+  const said = await install(machine, packageOf(older));
+  assert.match(said, /key-ring\.json: a newer version of Trousseau wrote them \(format 2, this version reads 1\)/);
+  assert.match(said, /trousseau\.service goes on as the version before, .+ or install the version before again/);
+  assert.doesNotMatch(said, /did not start/);
+  assert.equal(await mainProcess(machine), pid);
 });
 
 Deno.test("a downgrade: the older version goes on with the state of the newer one, and refuses a newer format", async () => {
@@ -147,6 +186,7 @@ function withNewerFormat(text: string): string {
 Deno.test("a removal warns of the socket, stops the unit, and leaves the state and its name; so does a purge", async () => {
   await using machine = await startedNode(older);
   await machine.shell("test -S /run/trousseau/kms.sock");
+  const id = await keyId(machine);
   const removed = await machine.shell("dpkg --remove trousseau 2>&1");
   assert.match(removed, /warning: \/run\/trousseau\/kms\.sock is there\./);
   assert.match(removed, /\/var\/lib\/trousseau stays\. With it you lose .+ the key itself/);
@@ -162,7 +202,8 @@ Deno.test("a removal warns of the socket, stops the unit, and leaves the state a
   await install(machine, packageOf(older));
   await configure(machine);
   await machine.shell("systemctl start trousseau", { seconds: 120 });
-  await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  const { value } = await waitFor("the key ID", () => keyId(machine), { timeoutMs: 60_000 });
+  assert.equal(value, id);
 });
 
 Deno.test("a package for another architecture is refused by dpkg in one sentence, and nothing is unpacked", async () => {
@@ -187,5 +228,9 @@ Deno.test("an installation into a folder of a system that does not run, as an im
   const said = await machine.shell("chroot /image dpkg --install /tmp/trousseau.deb 2>&1", { seconds: 180 });
   assert.match(said, /trousseau: installed and not started/);
   assert.equal(await machine.shell("chroot /image stat -c %U /var/lib/trousseau"), "trousseau\n");
+  await machine.shell("chroot /image systemctl enable trousseau");
+  const link = "/image/etc/systemd/system/multi-user.target.wants/trousseau.service";
+  await machine.shell(`test -L ${link}`);
   await machine.shell("chroot /image dpkg --remove trousseau 2>&1");
+  await machine.shell(`test ! -L ${link}`);
 });

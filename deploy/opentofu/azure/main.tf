@@ -28,6 +28,12 @@ variable "name" {
   description = "Name of the key: one for each cluster."
 }
 
+variable "role" {
+  type        = string
+  default     = "Trousseau"
+  description = "Name of the role, which this module makes: one for each cluster of a tenant."
+}
+
 resource "azurerm_key_vault_key" "kubernetes" {
   name         = var.name
   key_vault_id = var.key_vault_id
@@ -43,7 +49,7 @@ resource "azurerm_key_vault_key" "kubernetes" {
 
 # The rights of deploy/policies/azure-key-vault.json; a test compares them.
 resource "azurerm_role_definition" "trousseau" {
-  name        = "Trousseau"
+  name        = var.role
   scope       = var.subscription
   description = "Reads one key's public part and versions, wraps and unwraps with it, and nothing else."
 

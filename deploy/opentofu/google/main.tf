@@ -15,7 +15,7 @@ variable "location" {
 variable "key_ring" {
   type        = string
   default     = "kubernetes"
-  description = "Name of the key ring."
+  description = "Name of the key ring, which this module makes: one for each cluster of a project."
 }
 
 variable "key" {
@@ -27,6 +27,12 @@ variable "key" {
 variable "member" {
   type        = string
   description = "The login, such as serviceAccount:nodes@my-project.iam.gserviceaccount.com."
+}
+
+variable "role" {
+  type        = string
+  default     = "trousseau"
+  description = "ID of the role, which this module makes: one for each cluster of a project, without a hyphen."
 }
 
 resource "google_kms_key_ring" "kubernetes" {
@@ -53,7 +59,7 @@ resource "google_kms_crypto_key" "kubernetes" {
 
 # The rights of deploy/policies/gcp-kms.yaml; a test compares them.
 resource "google_project_iam_custom_role" "trousseau" {
-  role_id     = "trousseau"
+  role_id     = var.role
   title       = "Trousseau"
   description = "Encrypts and decrypts with a key in Cloud KMS, and nothing else."
   permissions = [

@@ -10,7 +10,7 @@ terraform {
 variable "mount" {
   type        = string
   default     = "transit"
-  description = "Path of the transit engine, which this module makes."
+  description = "Path of the transit engine, which this module makes: one for each cluster."
 }
 
 variable "key" {
@@ -22,7 +22,13 @@ variable "key" {
 variable "role" {
   type        = string
   default     = "trousseau"
-  description = "Name of the policy and of the AppRole."
+  description = "Name of the policy and of the AppRole: one for each cluster."
+}
+
+variable "login_mount" {
+  type        = string
+  default     = "approle"
+  description = "Path of the AppRole method, which this module makes: one for each cluster."
 }
 
 variable "nodes" {
@@ -78,6 +84,7 @@ resource "vault_policy" "trousseau" {
 
 resource "vault_auth_backend" "approle" {
   type = "approle"
+  path = var.login_mount
 
   tune {
     # The default of 768 hours would cut the secret ID's 90 days without an error.
@@ -99,5 +106,10 @@ resource "vault_approle_auth_backend_role" "trousseau" {
 # No secret ID is made here: it would stand in the state file. docs/kms/vault.md brings one to each node.
 output "provider" {
   description = "Fields of the provider in Trousseau's configuration."
-  value       = { kind = "vault-transit", mount = var.mount, key = var.key }
+  value = {
+    kind  = "vault-transit"
+    mount = var.mount
+    key   = var.key
+    auth  = { method = "approle", mount = vault_auth_backend.approle.path }
+  }
 }

@@ -37,12 +37,23 @@ systemd_runs() {
   [ -d /run/systemd/system ]
 }
 
-# Whether this version takes the configuration. 78 is the only status for one that it does not take; a KMS that is away
-# keeps nothing from a restart.
-config_taken() {
+# Whether this version's program can run on this machine. 126, 127 and a signal come of another libc or processor.
+program_runs() {
   status=0
-  [ ! -f /etc/trousseau/trousseau.yaml ] || timeout 60 trousseau check --config /etc/trousseau/trousseau.yaml >/dev/null ||
+  timeout 60 trousseau version >/dev/null || status=$?
+  [ "$status" -eq 0 ] ||
+    say "this version does not run on this machine: trousseau version ended with $status. Units that run go on as the" \
+      "version before, until something restarts them: install that version again"
+  [ "$status" -eq 0 ]
+}
+
+# Whether this version takes the configuration and the state. 78 is the only status for those that it does not take; a KMS
+# that is away keeps nothing from a restart.
+start_allowed() {
+  status=0
+  report=$([ ! -f /etc/trousseau/trousseau.yaml ] || timeout 60 trousseau check --config /etc/trousseau/trousseau.yaml) ||
     status=$?
+  [ "$status" -ne 78 ] || printf '%s\n' "$report" >&2
   [ "$status" -ne 78 ]
 }
 
@@ -50,16 +61,25 @@ config_taken() {
 restart_running() {
   systemd_runs || return 0
   systemctl daemon-reload || :
+  program_runs || return 0
+  restart_plugin
+  restart trousseaud.service
+}
+
+restart_plugin() {
+  verdict=unknown
   for unit in trousseau.service trousseau-sops.service; do
     systemctl --quiet is-active "$unit" || continue
-    if config_taken; then
+    if [ "$verdict" = unknown ]; then
+      if start_allowed; then verdict=start; else verdict=stay; fi
+    fi
+    if [ "$verdict" = start ]; then
       restart "$unit"
     else
-      say "$unit goes on as the version before, since this one refuses its configuration: correct it, then run" \
-        "systemctl restart $unit"
+      say "$unit goes on as the version before, since check of this version ended with 78 for the reason above: correct" \
+        "it, then run systemctl restart $unit; or install the version before again"
     fi
   done
-  restart trousseaud.service
 }
 
 restart() {
@@ -79,9 +99,11 @@ warn_of_socket() {
   fi
 }
 
+# Without a systemd that runs, as in an image, the links of systemctl enable are removed all the same.
 stop_units() {
-  systemd_runs || return 0
-  systemctl disable --now trousseau.service trousseau-sops.service trousseau-drill.timer trousseaud.service ||
+  set -- trousseau.service trousseau-sops.service trousseau-drill.timer trousseaud.service
+  if systemd_runs; then set -- --now "$@"; fi
+  systemctl disable "$@" ||
     say "not every unit has stopped; see: systemctl list-units 'trousseau*'"
 }
 
