@@ -11,7 +11,7 @@ import type { TrousseauCall } from "./terminal.ts";
 /** Wraps the store keys anew by the providers as they are configured now. */
 export async function keyringRewrap(call: TrousseauCall): Promise<ExitStatus> {
   const { keys } = await withUpkeep(call, "rewrap", "Wrapping the store keys");
-  return printed(call, { keys }, [`${keys} store keys are wrapped by the providers of this configuration.`]);
+  return printed(call, { keys }, [`${keys} store keys are wrapped anew, by each provider that has answered.`]);
 }
 
 /** Seals every record anew under new store keys. */
