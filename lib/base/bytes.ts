@@ -76,7 +76,6 @@ export function sha256Hex(bytes: Uint8Array): string {
 
 /** Whether `bytes` begins with `first`. Not for secrets: its duration depends on the content. */
 export function beginsWith(bytes: Uint8Array, first: Uint8Array): boolean {
-  if (bytes.length < first.length) return false;
   for (let at = 0; at < first.length; at++) if (bytes[at] !== first[at]) return false;
   return true;
 }
