@@ -251,8 +251,9 @@ function openWith(
   cache: CacheResult,
 ): OpenedSeed {
   const kept = keepAs === undefined ? undefined : seeds.get(keepAs);
-  const seed = kept?.slice() ?? open(dek);
+  if (kept) return { seed: kept.slice(), cache, holders, own };
+  const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
-  if (keepAs !== undefined && !kept) seeds.set(keepAs, seed.slice());
+  if (keepAs !== undefined) seeds.set(keepAs, seed.slice());
   return { seed, cache, holders, own };
 }

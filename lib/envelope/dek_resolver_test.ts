@@ -265,6 +265,12 @@ Deno.test("DekResolver ends its calls and wipes its data keys when it is dispose
   assert.deepEqual(kept, new Uint8Array(32));
 });
 
+Deno.test("open() keeps no seed without a name for it", async () => {
+  using stage = new Stage([new Key("a")]);
+  for (let time = 0; time < 2; time++) await stage.open("00", { open: () => seed.slice() });
+  assert.equal(stage.cache.peek("00")?.seeds.size, 0);
+});
+
 Deno.test("open() keeps a seed by its name as long as the data key, gives out copies, and wipes it at the end", async () => {
   const a = new Key("a");
   using stage = new Stage([a]);
