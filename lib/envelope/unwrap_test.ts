@@ -148,7 +148,13 @@ Deno.test("holdersOf() finds providers under each of their names, and says which
   ]);
   assert.throws(() => holdersOf([wrap("gone"), wrap("far")], named, () => false), {
     code: "key_unknown",
-    message: /\("gone", "far"\)/,
+    message: 'Cannot decrypt: no provider is configured that wrapped this data key ("gone", "far").',
+  });
+  assert.throws(() => holdersOf([wrap("gone"), wrap("safe")], named, () => false, new Set(["safe"])), {
+    code: "key_unknown",
+    message:
+      'Cannot decrypt: no provider is configured that can unwrap this data key ("gone", "safe"); give a private ' +
+      'key of "safe" with --recovery-key.',
   });
 });
 
