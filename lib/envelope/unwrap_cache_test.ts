@@ -41,6 +41,22 @@ Deno.test("UnwrapCache#drop() tells the new size once, and nothing of what is no
   assert.deepEqual(told(), ["cache_evicted", 0]);
 });
 
+Deno.test("UnwrapCache wipes the kept seeds of a data key that goes, and gives them out no more", () => {
+  const ways: readonly ((cache: UnwrapCache) => void)[] = [
+    (cache) => cache.drop("a", "refused"),
+    (cache) => cache[Symbol.dispose](),
+  ];
+  for (const way of ways) {
+    const { cache, put } = setUp();
+    put("a");
+    const { seeds } = cache.get("a") ?? assert.fail("it is there");
+    const seed = new Uint8Array(32).fill(7);
+    seeds.set("x", seed);
+    way(cache);
+    assert.deepEqual([seed, seeds.size], [new Uint8Array(32), 0]);
+  }
+});
+
 Deno.test("UnwrapCache#get() forgets what no KMS has confirmed for its lifetime", async () => {
   const { clock, cache, put, told } = setUp();
   put("a");
