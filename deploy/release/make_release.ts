@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { compareTexts } from "../../lib/base/bytes.ts";
 import { version } from "../../lib/base/version.ts";
 import { billOfMaterialsFile } from "../../lib/release/bill_of_materials.ts";
 import { provenanceFile } from "../../lib/release/provenance.ts";
@@ -105,7 +106,7 @@ async function fillRelease(
   const files = await sumsOf(dist, [...made, billOfMaterialsFile], signal);
   const materials = [...await sumsOf(root, locks, signal), ...runtimesOf(binaries)];
   await writeJson(join(dist, provenanceFile), makeProvenance({ version, commit, sourceDate, files, materials }));
-  const sums = await sumsOf(dist, [...made, billOfMaterialsFile, provenanceFile], signal);
+  const sums = byName([...files, ...await sumsOf(dist, [provenanceFile], signal)]);
   const text = formatSums(sums);
   await Deno.writeTextFile(join(dist, sumsFile), text);
   if (steps.key !== undefined) {
@@ -131,8 +132,12 @@ function runtimesOf(binaries: readonly BomBinary[]): Sum[] {
 
 async function sumsOf(folder: string, files: readonly string[], signal: AbortSignal): Promise<Sum[]> {
   const sums: Sum[] = [];
-  for (const file of files.toSorted()) sums.push({ file, sha256: await fileSha256(join(folder, file), signal) });
-  return sums;
+  for (const file of files) sums.push({ file, sha256: await fileSha256(join(folder, file), signal) });
+  return byName(sums);
+}
+
+function byName(sums: readonly Sum[]): Sum[] {
+  return sums.toSorted((one, other) => compareTexts(one.file, other.file));
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {
