@@ -4,9 +4,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { elfHeaderBytes, elfMachine } from "../../lib/release/elf_header.ts";
+import { fileSha256 } from "../../lib/release/release_files.ts";
 import { denortSum, denortTable } from "./denort_sums.ts";
 import { deno, repository } from "./stage.ts";
 import { type Architecture, ownArchitecture, targets } from "./targets.ts";
@@ -166,13 +166,5 @@ async function readHeader(path: string): Promise<Uint8Array> {
 
 async function describe(path: string, standIn: boolean): Promise<Base> {
   const { size } = await Deno.stat(path);
-  return { path, sha256: await sha256(path), size, header: await readHeader(path), standIn };
-}
-
-/** The SHA-256 of a file, in lowercase hex. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  using file = await Deno.open(path);
-  for await (const chunk of file.readable) hash.update(chunk);
-  return hash.digest("hex");
+  return { path, sha256: await fileSha256(path), size, header: await readHeader(path), standIn };
 }

@@ -8,9 +8,10 @@
  */
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { fileSha256 } from "../../lib/release/release_files.ts";
 import { formatSums, type Sum, sumsFile } from "../../lib/release/sums.ts";
 import { type Artefact, artefacts, bakedFlags, trousseau } from "./artefacts.ts";
-import { type Base, provideBase, sha256 } from "./base.ts";
+import { type Base, provideBase } from "./base.ts";
 import { deno, repository, stage, type StageOptions } from "./stage.ts";
 import { type Architecture, architectureOf, binaryName, ownArchitecture, targets } from "./targets.ts";
 import { inTemporaryFolder } from "./temporary.ts";
@@ -53,7 +54,7 @@ export async function compileStaged(
     await deno([...flags, "--output", whole, entry], dirname(entry), { DENORT_BIN: base.path });
     await Deno.rename(whole, output);
   });
-  return { file: basename(output), sha256: await sha256(output) };
+  return { file: basename(output), sha256: await fileSha256(output) };
 }
 
 function compileFlags(artefact: Artefact, target: string): string[] {

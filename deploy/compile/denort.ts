@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { sha256Hex } from "../../lib/base/bytes.ts";
 import { DenortUnavailable, findDenort, refuseOtherFile } from "./base.ts";
 import { say } from "./compile.ts";
 import { addDenortSum, denortSum } from "./denort_sums.ts";
@@ -23,7 +23,7 @@ async function currentSum(architecture: Architecture): Promise<string> {
   return await inTemporaryFolder({ prefix: "trousseau-base-" }, async (folder) => {
     const { bytes, place } = await findDenort(architecture, folder);
     refuseOtherFile(bytes, place, architecture);
-    return createHash("sha256").update(bytes).digest("hex");
+    return sha256Hex(bytes);
   });
 }
 

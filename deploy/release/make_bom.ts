@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { base64, sha256, utf8 } from "../../lib/base/bytes.ts";
+import { base64, hex, sha256, utf8 } from "../../lib/base/bytes.ts";
 import { type BillOfMaterials, bomProperties } from "../../lib/release/bill_of_materials.ts";
 import type { Architecture } from "../compile/targets.ts";
 import { type LockedPackage, packageId } from "./locked_packages.ts";
@@ -167,6 +167,5 @@ function uuidOf(text: string): string {
   const bytes = sha256(utf8(text)).slice(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -85,11 +85,11 @@ export async function readReleaseText(folder: string, file: string): Promise<str
 }
 
 /** The SHA-256 of a file, in lowercase hex. */
-export async function fileSha256(path: string, signal: AbortSignal): Promise<string> {
+export async function fileSha256(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   using file = await Deno.open(path);
   for await (const chunk of file.readable) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     hash.update(chunk);
   }
   return hash.digest("hex");

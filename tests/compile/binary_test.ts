@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { artefacts, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
-import { sha256 } from "../../deploy/compile/base.ts";
+import { fileSha256 } from "../../lib/release/release_files.ts";
 import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
 import { deno, repository, stage } from "../../deploy/compile/stage.ts";
 import { binaryName, ownArchitecture } from "../../deploy/compile/targets.ts";
@@ -45,14 +45,14 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     await t.step("two checkouts", async () => {
       assert.equal(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
       for (const name of artefacts.map(({ name }) => fileOf(name))) {
-        assert.equal(await sha256(join(far, "dist", name)), await sha256(join(near, "dist", name)), name);
+        assert.equal(await fileSha256(join(far, "dist", name)), await fileSha256(join(near, "dist", name)), name);
       }
     });
 
     await t.step("the sums are those of the files", async () => {
       const found = ["trousseau", "clectl"].map(fileOf).map(async (file) => ({
         file,
-        sha256: await sha256(join(near, "dist", file)),
+        sha256: await fileSha256(join(near, "dist", file)),
       }));
       assert.deepEqual(parseSums(sums), await Promise.all(found));
     });
@@ -66,7 +66,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
       const [first, second, third] = said.split("\n");
       assert.match(first ?? "", new RegExp(`^Equal: ${fileOf("trousseau")} [0-9a-f]{64}\\.$`));
       assert.match(second ?? "", new RegExp(`^Equal: ${fileOf("clectl")} [0-9a-f]{64}\\.$`));
-      const inside = await sha256(runtime.env["DENORT_BIN"] ?? "");
+      const inside = await fileSha256(runtime.env["DENORT_BIN"] ?? "");
       assert.match(third ?? "", new RegExp(`^The runtime inside is a stand-in for denort .* SHA-256 ${inside}\\.$`));
     });
 
@@ -87,7 +87,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
       assert.equal(await Deno.readTextFile(join(near, "dist/SHA256SUMS")), sums);
       const files = (await Array.fromAsync(Deno.readDir(join(near, "dist")), ({ name }) => name)).toSorted();
       assert.deepEqual(files, ["SHA256SUMS", fileOf("clectl"), fileOf("trousseau")]);
-      const found = parseSums(sums).map(({ file }) => sha256(join(near, "dist", file)));
+      const found = parseSums(sums).map(({ file }) => fileSha256(join(near, "dist", file)));
       assert.deepEqual(await Promise.all(found), parseSums(sums).map(({ sha256 }) => sha256));
     });
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hex } from "../../base/bytes.ts";
 import { KmsError } from "../../base/errors.ts";
 import { whyUnwritable } from "../../base/file_failures.ts";
 import { type StateFile, stateFile, type StateFileFormat } from "../../base/state_file.ts";
@@ -166,7 +167,7 @@ const annotationPattern = /^rewrite\.trousseau\/[0-9a-f]{16}$/;
 /** An annotation that no object has. */
 export function newAnnotation(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return `rewrite.trousseau/${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `rewrite.trousseau/${hex(bytes)}`;
 }
 
 function listOf<T>(value: unknown, read: (item: unknown) => T | undefined): readonly T[] | undefined {
