@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
+import { listFiles } from "../../lib/release/release_files.ts";
 import { trackedFiles } from "../compile/source.ts";
 import type { ReleaseContext, ReleasePart } from "../release/part.ts";
 
@@ -34,8 +35,9 @@ export const charts: ReleasePart = {
     const chart = `trousseau-chart-${version}.tgz`;
     const manifests = `trousseau-manifests-${version}.tar.gz`;
     // Helm wants the chart's own name as the first folder.
-    const chartFiles = await filesBelow(root, "deploy/helm/trousseau", "trousseau");
-    const folders = manifestFolders.map((name) => filesBelow(root, `deploy/${name}`, `deploy/${name}`));
+    const source = { root, tracked: await trackedFiles(root) };
+    const chartFiles = await filesBelow(source, "deploy/helm/trousseau", "trousseau");
+    const folders = manifestFolders.map((name) => filesBelow(source, `deploy/${name}`, `deploy/${name}`));
     const archives = [[chart, chartFiles], [manifests, (await Promise.all(folders)).flat()]] as const;
     for (const [name, files] of archives) {
       signal.throwIfAborted();
@@ -56,6 +58,13 @@ async function requireVersion({ root, version }: ReleaseContext): Promise<void> 
   }
 }
 
+/** A checkout. */
+interface ArchivedSource {
+  readonly root: string;
+  /** The files that git has; `undefined` where it does not tell them. */
+  readonly tracked: ReadonlySet<string> | undefined;
+}
+
 interface ArchivedFile {
   /** In the archive. */
   readonly name: string;
@@ -68,8 +77,12 @@ interface ArchivedFile {
  * @param name of the folder in the archive.
  * @throws {Error} where git does not tell the files of the source, and one has the name of a local file.
  */
-async function filesBelow(root: string, folder: string, name: string): Promise<readonly ArchivedFile[]> {
-  const [tracked, paths] = [await trackedFiles(root), await pathsBelow(root, folder)];
+async function filesBelow(
+  { root, tracked }: ArchivedSource,
+  folder: string,
+  name: string,
+): Promise<readonly ArchivedFile[]> {
+  const paths = await pathsBelow(root, folder);
   const local = tracked === undefined ? paths.find((path) => localName.test(path)) : undefined;
   if (local !== undefined) {
     throw new Error(
@@ -86,15 +99,8 @@ const localName = /\/\.|\.tfstate|\.tfvars|\.tfplan|~$|\.(bak|orig|swp)$/;
 
 /** Every file below a folder, relative to `root`, sorted. */
 async function pathsBelow(root: string, folder: string): Promise<readonly string[]> {
-  const entries = (await Array.fromAsync(Deno.readDir(join(root, folder)))).toSorted((a, b) =>
-    a.name < b.name ? -1 : 1
-  );
-  const paths = await Promise.all(entries.map(({ name, isDirectory, isFile }) => {
-    const path = `${folder}/${name}`;
-    if (isDirectory) return pathsBelow(root, path);
-    return isFile ? [path] : [];
-  }));
-  return paths.flat();
+  const found = await listFiles(join(root, folder));
+  return found.filter(({ isFile }) => isFile).map(({ file }) => `${folder}/${file}`);
 }
 
 async function archiveOf(files: readonly ArchivedFile[], sourceDate: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, join, normalize } from "node:path";
+import { listFiles } from "../../lib/release/release_files.ts";
 
 /** An HTML file of the site. */
 interface Document {
@@ -21,16 +22,10 @@ interface Document {
  * @returns one sentence for each, sorted; `[]` if all links lead somewhere.
  */
 export async function deadLinks(folder: string): Promise<string[]> {
-  const files = new Set<string>();
-  for await (const path of filesIn(folder, "")) files.add(path);
+  const files = new Set((await listFiles(folder)).map(({ file }) => file));
   const documents = new Map<string, Document>();
   for (const path of files) {
-    if (path.endsWith(".html")) {
-      documents.set(
-        path,
-        readDocument(path, await Deno.readTextFile(join(folder, path))),
-      );
-    }
+    if (path.endsWith(".html")) documents.set(path, readDocument(path, await Deno.readTextFile(join(folder, path))));
   }
   const faults = [...documents.values()].flatMap((from) =>
     from.targets.flatMap((target) => faultOf(target, from, files, documents) ?? [])
@@ -69,20 +64,10 @@ function fileOf(
 
 function readDocument(path: string, html: string): Document {
   const attributes = (name: string) =>
-    [...html.matchAll(new RegExp(`\\s${name}="([^"]*)"`, "g"))].map((
-      [, value = ""],
-    ) => value.replaceAll("&amp;", "&"));
+    [...html.matchAll(new RegExp(`\\s${name}="([^"]*)"`, "g"))].map(([, value = ""]) => value.replaceAll("&amp;", "&"));
   return {
     path,
     targets: [...attributes("href"), ...attributes("src")].filter((target) => !/^(?:[a-z]+:|\/\/)/.test(target)),
     anchors: new Set(attributes("id")),
   };
-}
-
-async function* filesIn(folder: string, below: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
-    const path = join(below, name);
-    if (isDirectory) yield* filesIn(folder, path);
-    else yield path;
-  }
 }

@@ -96,7 +96,7 @@ export async function fileSha256(path: string, signal?: AbortSignal): Promise<st
 }
 
 /** All files below a folder, sorted; folders themselves are left out, links are not followed. */
-async function listFiles(folder: string, below = ""): Promise<{ file: string; isFile: boolean }[]> {
+export async function listFiles(folder: string, below = ""): Promise<{ file: string; isFile: boolean }[]> {
   const entries = await Array.fromAsync(Deno.readDir(join(folder, below)));
   const lists = entries.map(async ({ name, isDirectory, isFile }) => {
     const file = below === "" ? name : `${below}/${name}`;
