@@ -67,8 +67,8 @@ export const nodeCommands = [
     description:
       "Asks /readyz at the address and port of the manifest, and never a load balancer. --encrypts yes waits for a server " +
       "that has a KMS plugin, which one that has not restarted yet has not; --encrypts manifest takes from the manifest " +
-      "whether it has one. It sends no login; where kube-apiserver " +
-      "answers nobody without one, --kubeconfig names it. The exit status is 69 if the time is over.",
+      "whether it has one. It sends no login; where kube-apiserver answers nobody without one, --kubeconfig names it. The " +
+      "exit status is 69 if the time is over.",
     positionals: [],
     options: ["manifest", "kubeconfig", "encrypts", "timeout"],
     examples: [

@@ -6,6 +6,7 @@
  */
 import { posix } from "node:path";
 import { KmsError } from "../../base/errors.ts";
+import { field } from "../../net/https/fields.ts";
 import { withoutVarRun } from "../socket_path.ts";
 import type { ManifestLists } from "./manifest_lists.ts";
 import { type ApiServerPod, hostPathOf } from "./static_pod.ts";
@@ -91,7 +92,7 @@ function mountable({ path, lists }: Mounted, mount: FolderMount): FolderMount {
     throw refused(`a mount of ${folder} would cover that folder of the container; use a folder of its own below it`);
   }
   const taken = [...lists.mounts.items, ...lists.volumes.items].find(({ value }) => {
-    const mountPath = memberOf(value, "mountPath");
+    const mountPath = field(value, "mountPath");
     return nameOf(value) === name || (typeof mountPath === "string" && isSamePath(mountPath, folder));
   });
   if (taken !== undefined) throw refused(`it has a volume ${nameOf(taken.value)} already, which is not ${folder}`);
@@ -129,11 +130,6 @@ export function manifestScalar(text: string): string {
 }
 
 function nameOf(value: unknown): string {
-  const name = memberOf(value, "name");
+  const name = field(value, "name");
   return typeof name === "string" ? name : "";
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return Object.getOwnPropertyDescriptor(value, name)?.value;
 }
