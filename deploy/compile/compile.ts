@@ -75,6 +75,12 @@ export async function say(to: { write(bytes: Uint8Array): Promise<number> }, lin
   await to.write(new TextEncoder().encode(`${line}\n`));
 }
 
+/** Writes the failure of a task, and makes it end with a status. */
+export async function sayFailure(thrown: unknown, status = 1): Promise<void> {
+  await say(Deno.stderr, thrown instanceof Error ? thrown.message : String(thrown));
+  Deno.exitCode = status;
+}
+
 async function compileAll(dist: string, architecture: Architecture, standIn: boolean): Promise<readonly Sum[]> {
   return await inTemporaryFolder({ prefix: "trousseau-base-" }, async (folder) => {
     const base = await provideBase({ architecture, folder, standIn });
@@ -98,7 +104,6 @@ if (import.meta.main) {
     await Deno.writeTextFile(join(dist, sumsFile), sums);
     await Deno.stdout.write(new TextEncoder().encode(sums));
   } catch (thrown) {
-    await say(Deno.stderr, thrown instanceof Error ? thrown.message : String(thrown));
-    Deno.exitCode = 1;
+    await sayFailure(thrown);
   }
 }

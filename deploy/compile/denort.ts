@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { sha256Hex } from "../../lib/base/bytes.ts";
 import { DenortUnavailable, findDenort, refuseOtherFile } from "./base.ts";
-import { say } from "./compile.ts";
+import { say, sayFailure } from "./compile.ts";
 import { addDenortSum, denortSum } from "./denort_sums.ts";
 import { repository } from "./stage.ts";
 import { type Architecture, architectures } from "./targets.ts";
@@ -43,8 +43,7 @@ if (import.meta.main) {
     try {
       await compareOne(architecture, values.add ?? false);
     } catch (thrown) {
-      await say(Deno.stderr, thrown instanceof Error ? thrown.message : String(thrown));
-      Deno.exitCode = thrown instanceof DenortUnavailable ? 69 : 1;
+      await sayFailure(thrown, thrown instanceof DenortUnavailable ? 69 : 1);
     }
   }
 }

@@ -40,6 +40,7 @@ function refusal(path: string, reason: string): Error {
   return new Error(`Cannot replace ${path}: ${reason}. Name a new or an empty folder.`);
 }
 
-function ifAbsent(thrown: unknown): undefined {
+/** Throws a failure of the file system anew, but for the absence of a file. */
+export function ifAbsent(thrown: unknown): undefined {
   if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
 }

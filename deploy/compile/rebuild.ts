@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { parseSums, sumsFile } from "../../lib/release/sums.ts";
 import { type Artefact, artefacts } from "./artefacts.ts";
 import { provideBase } from "./base.ts";
-import { compile, compileArguments, type CompileOptions, say, standInNote } from "./compile.ts";
+import { compile, compileArguments, type CompileOptions, say, sayFailure, standInNote } from "./compile.ts";
 import { repository } from "./stage.ts";
 import { architectureOf, binaryName, ownArchitecture } from "./targets.ts";
 import { inTemporaryFolder } from "./temporary.ts";
@@ -59,7 +59,6 @@ if (import.meta.main) {
       await say(Deno.stdout, runtimeSentence({ base, architecture }));
     });
   } catch (thrown) {
-    await say(Deno.stderr, thrown instanceof Error ? thrown.message : String(thrown));
-    Deno.exitCode = 1;
+    await sayFailure(thrown);
   }
 }

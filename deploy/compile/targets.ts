@@ -4,6 +4,8 @@
  * @module
  */
 
+import { standInSuffix } from "../../lib/release/verify_binary.ts";
+
 /** A machine in Debian's and Go's word, which the names of files use. */
 export type Architecture = "amd64" | "arm64";
 
@@ -35,5 +37,5 @@ export function architectureOf(name: string): Architecture {
 
 /** The name of a binary in `dist/`. @param standIn whether it is made around another runtime than `denort`. */
 export function binaryName(artefact: string, architecture: Architecture, standIn: boolean): string {
-  return `${artefact}-linux-${architecture}${standIn ? "-standin" : ""}`;
+  return `${artefact}-linux-${architecture}${standIn ? standInSuffix : ""}`;
 }

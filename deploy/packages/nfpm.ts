@@ -5,6 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { serverProgram } from "../../tests/e2e/servers.ts";
+import { inTemporaryFolder } from "../compile/temporary.ts";
 import type { PackageFormat } from "./package_files.ts";
 
 /** One file of a package, as nfpm takes it. */
@@ -43,8 +44,7 @@ export async function writePackage(
   signal: AbortSignal,
 ): Promise<void> {
   const program = await serverProgram("nfpm");
-  const folder = await Deno.makeTempDir({ prefix: "trousseau-nfpm-" });
-  try {
+  await inTemporaryFolder({ prefix: "trousseau-nfpm-" }, async (folder) => {
     const config = join(folder, "nfpm.json");
     // JSON is YAML too.
     await Deno.writeTextFile(config, JSON.stringify(settings));
@@ -62,7 +62,5 @@ export async function writePackage(
     if (!success) {
       throw new Error(`Cannot write ${target}: ${(decoder.decode(stdout) + decoder.decode(stderr)).trim()}`);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }

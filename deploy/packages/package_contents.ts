@@ -5,10 +5,8 @@
  */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { bashCompletions } from "../../lib/cli/shells/bash.ts";
-import { fishCompletions } from "../../lib/cli/shells/fish.ts";
-import { zshCompletions } from "../../lib/cli/shells/zsh.ts";
 import type { Program } from "../../lib/cli/command.ts";
+import { shellScripts } from "../../lib/cli/completions.ts";
 import type { Edition } from "./manual.ts";
 import type { NfpmContent } from "./nfpm.ts";
 import type { FileSource, PackageFile } from "./package_files.ts";
@@ -32,8 +30,6 @@ export const maintainer = "The authors of Trousseau <trousseau@localhost>";
 export function debianVersion(version: string): string {
   return version.replace("-", "~");
 }
-
-const shells = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions } as const;
 
 /** Writes what has to be made to `folder`. @returns a row for each file. */
 export async function layOut(
@@ -65,7 +61,7 @@ async function contentOf(
     return encoder.encode(text.replaceAll("/usr/local/bin/", "/usr/bin/"));
   }
   if ("manual" in from) return compressed(manuals.get(from.manual) ?? "");
-  if ("completions" in from) return encoder.encode(shells[from.completions](program));
+  if ("completions" in from) return encoder.encode(shellScripts[from.completions](program));
   return from.debian === "copyright" ? encoder.encode(copyright) : compressed(changelog(program.name, edition));
 }
 

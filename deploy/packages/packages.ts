@@ -4,6 +4,7 @@
  * @module
  */
 import { join, resolve } from "node:path";
+import { inTemporaryFolder } from "../compile/temporary.ts";
 import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
 import { writePackage } from "./nfpm.ts";
 import { layOut, maintainer } from "./package_contents.ts";
@@ -52,9 +53,11 @@ const architectures = {
 } as const;
 
 /**
- * The file of a package. A pre-release has a hyphen here and a `~` in the version inside, since GitHub changes a `~` in
- * the name of a file, and the list of sums would then name a file that is not there. A binary that stands in for the real one makes its package a version of its own, with `+standin`
- * behind it.
+ * The file of a package.
+ *
+ * A pre-release has a hyphen here and a `~` in the version inside, since GitHub changes a `~` in the name of a file, and
+ * the list of sums would then name a file that is not there. A binary that stands in for the real one makes its package
+ * a version of its own, with `+standin` behind it.
  */
 export function packageFile(format: PackageFormat, version: string, binary: Omit<ReleaseBinary, "path">): string {
   const { artefact, architecture, standIn } = binary;
@@ -84,8 +87,7 @@ async function makePackage(
   const { artefact: name, architecture, standIn } = binary;
   const { description, depends, scripts } = rows[name];
   const target = packageFile(format, version, binary);
-  const folder = await Deno.makeTempDir({ prefix: "trousseau-package-" });
-  try {
+  await inTemporaryFolder({ prefix: "trousseau-package-" }, async (folder) => {
     const edition = { version, sourceDate };
     const manuals = await manualsOf(name, edition);
     const files = packageFiles(name, format, manuals.keys());
@@ -103,9 +105,7 @@ async function makePackage(
       mtime: new Date(sourceDate * 1000).toISOString(),
     };
     await writePackage(join(dist, target), format, settings, sourceDate, signal);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
   return target;
 }
 

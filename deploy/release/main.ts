@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { SourceMark } from "../../lib/base/version.ts";
 import { formatSums } from "../../lib/release/sums.ts";
-import { say } from "../compile/compile.ts";
+import { say, sayFailure } from "../compile/compile.ts";
 import { sourceOf } from "../compile/source.ts";
 import { repository } from "../compile/stage.ts";
 import { makeRelease } from "./make_release.ts";
@@ -96,7 +96,6 @@ if (import.meta.main) {
   try {
     await release(values, stop.signal);
   } catch (thrown) {
-    await note(thrown instanceof Error ? thrown.message : String(thrown));
-    Deno.exitCode = 1;
+    await sayFailure(thrown);
   }
 }

@@ -7,6 +7,7 @@ import { base64, hex, sha256, utf8 } from "../../lib/base/bytes.ts";
 import { type BillOfMaterials, bomProperties } from "../../lib/release/bill_of_materials.ts";
 import type { Architecture } from "../compile/targets.ts";
 import { type LockedPackage, packageId } from "./locked_packages.ts";
+import type { ReleaseIdentity } from "./part.ts";
 
 /** A binary, with the runtime and the packages inside it. */
 export interface BomBinary {
@@ -27,11 +28,7 @@ export interface BomBinary {
 }
 
 /** The input. */
-export interface BomInput {
-  readonly version: string;
-  readonly commit: string;
-  /** Seconds since 1970. */
-  readonly sourceDate: number;
+export interface BomInput extends ReleaseIdentity {
   readonly binaries: readonly BomBinary[];
   readonly packages: readonly LockedPackage[];
   /** The SPDX identifier of each package as `name@version`. */

@@ -5,13 +5,10 @@
  */
 import { type Provenance, provenanceTypes } from "../../lib/release/provenance.ts";
 import type { Sum } from "../../lib/release/sums.ts";
+import type { ReleaseIdentity } from "./part.ts";
 
 /** The input. */
-export interface ProvenanceInput {
-  readonly version: string;
-  readonly commit: string;
-  /** Seconds since 1970. */
-  readonly sourceDate: number;
+export interface ProvenanceInput extends ReleaseIdentity {
   /** All files of the release but the provenance itself, the list of sums and its signature. */
   readonly files: readonly Sum[];
   /** Files that the build took, such as locks and runtimes. */

@@ -16,15 +16,12 @@ import { inTemporaryFolder } from "../compile/temporary.ts";
 import { lockedPackages, readLicences } from "./locked_packages.ts";
 import { type BomBinary, makeBillOfMaterials } from "./make_bom.ts";
 import { makeProvenance } from "./make_provenance.ts";
-import type { ReleaseContext, ReleasePart } from "./part.ts";
+import type { ReleaseContext, ReleaseIdentity, ReleasePart } from "./part.ts";
 import { type SigningKey, signMinisign } from "./secret_key.ts";
 
 /** The source of a release. */
-export interface ReleaseSource {
+export interface ReleaseSource extends Omit<ReleaseIdentity, "version"> {
   readonly root: string;
-  readonly commit: string;
-  /** Seconds since 1970. */
-  readonly sourceDate: number;
 }
 
 /** The steps that a release consists of. */

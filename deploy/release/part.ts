@@ -14,18 +14,22 @@ export interface ReleaseBinary {
   readonly standIn: boolean;
 }
 
-/** The input of each part. */
-export interface ReleaseContext {
-  /** The root of the checkout. */
-  readonly root: string;
-  /** The folder of the release, which exists. */
-  readonly dist: string;
+/** The name of a release. */
+export interface ReleaseIdentity {
   /** As in `deno.json`. */
   readonly version: string;
   /** 40 hexadecimal digits. */
   readonly commit: string;
   /** The time of every file, in seconds since 1970: `SOURCE_DATE_EPOCH`, or the time of the commit. */
   readonly sourceDate: number;
+}
+
+/** The input of each part. */
+export interface ReleaseContext extends ReleaseIdentity {
+  /** The root of the checkout. */
+  readonly root: string;
+  /** The folder of the release, which exists. */
+  readonly dist: string;
   readonly binaries: readonly ReleaseBinary[];
 }
 

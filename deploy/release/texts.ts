@@ -4,19 +4,10 @@
  * @module
  */
 import { join } from "node:path";
-import type { Program } from "../../lib/cli/command.ts";
-import { bashCompletions } from "../../lib/cli/shells/bash.ts";
-import { fishCompletions } from "../../lib/cli/shells/fish.ts";
-import { zshCompletions } from "../../lib/cli/shells/zsh.ts";
+import { shellScripts } from "../../lib/cli/completions.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
 import { packagedPrograms } from "../packages/program_manuals.ts";
 import type { ReleasePart } from "./part.ts";
-
-/** The script of each shell, by the end of its file. */
-const shells = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions } as const satisfies Record<
-  string,
-  (program: Program) => string
->;
 
 /** `trousseau.bash`, `trousseau.zsh`, `trousseau.fish` and the same for clectl. */
 export const completionScripts: ReleasePart = {
@@ -24,7 +15,7 @@ export const completionScripts: ReleasePart = {
   async make({ dist }) {
     const files: string[] = [];
     for (const [name, program] of Object.entries(packagedPrograms)) {
-      for (const [shell, script] of Object.entries(shells)) {
+      for (const [shell, script] of Object.entries(shellScripts)) {
         await Deno.writeTextFile(join(dist, `${name}.${shell}`), script(program));
         files.push(`${name}.${shell}`);
       }

@@ -7,22 +7,16 @@
  */
 import { cp } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { requireReplaceable } from "../compile/output_folder.ts";
+import { say } from "../compile/compile.ts";
+import { ifAbsent, requireReplaceable } from "../compile/output_folder.ts";
 import { deno, repository } from "../compile/stage.ts";
+import { inTemporaryFolder } from "../compile/temporary.ts";
 import { navigation } from "./navigation.ts";
 import { readSite, sidebarOf, type Site, sitePath } from "./pages.ts";
 import { deadLinks } from "./site_links.ts";
 
 /** The permissions of VitePress: its bundler is a native library, and esbuild a process. */
-const rights = [
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-  "--allow-sys",
-  "--allow-ffi",
-  "--allow-run",
-  "--allow-net",
-];
+const rights = ["read", "write", "env", "sys", "ffi", "run", "net"].map((kind) => `--allow-${kind}`);
 
 /** The file that says that a folder is a site of ours. */
 const siteMark = ".trousseau-site";
@@ -34,34 +28,16 @@ const siteMark = ".trousseau-site";
  * @throws {Error} if the folder has other files than a site's, or the site cannot be built.
  */
 export async function buildSite(folder: string): Promise<string[]> {
-  await requireReplaceable({
-    path: folder,
-    root: repository,
-    isOutput: isSite,
-  });
-  const work = await Deno.makeTempDir({ prefix: "trousseau-site-" });
-  try {
+  await requireReplaceable({ path: folder, root: repository, isOutput: isSite });
+  await inTemporaryFolder({ prefix: "trousseau-site-" }, async (work) => {
     await writeSources(work, await readSite(repository, navigation));
     await deno(["install", "--quiet", "--frozen"], work);
-    await deno([
-      "run",
-      "--quiet",
-      "--no-prompt",
-      ...rights,
-      "npm:vitepress@1.6.4",
-      "build",
-      ".",
-    ], work);
-    await Deno.remove(folder, { recursive: true }).catch(ignoreAbsent);
+    await deno(["run", "--quiet", "--no-prompt", ...rights, "npm:vitepress@1.6.4", "build", "."], work);
+    await Deno.remove(folder, { recursive: true }).catch(ifAbsent);
     await Deno.mkdir(dirname(folder), { recursive: true });
-    await Deno.writeTextFile(
-      join(work, "out", siteMark),
-      "Made by deno task site, which replaces this folder.\n",
-    );
+    await Deno.writeTextFile(join(work, "out", siteMark), "Made by deno task site, which replaces this folder.\n");
     await cp(join(work, "out"), folder, { recursive: true });
-  } finally {
-    await Deno.remove(work, { recursive: true });
-  }
+  });
   return await deadLinks(folder);
 }
 
@@ -72,26 +48,13 @@ function isSite(names: readonly string[]): boolean {
 
 async function writeSources(work: string, site: Site): Promise<void> {
   const own = join(repository, "deploy/site");
-  for (const name of ["deno.json", "deno.lock"]) {
-    await Deno.copyFile(join(own, name), join(work, name));
-  }
+  for (const name of ["deno.json", "deno.lock"]) await Deno.copyFile(join(own, name), join(work, name));
   const sidebar = sidebarOf(navigation, site.pages);
-  await write(
-    join(work, ".vitepress/site.json"),
-    JSON.stringify({ sidebar, files: site.files }),
-  );
-  await write(
-    join(work, ".vitepress/config.mjs"),
-    await Deno.readTextFile(join(own, "config.mjs")),
-  );
-  for (const { path, text } of site.pages) {
-    await write(join(work, sitePath(path)), text);
-  }
+  await write(join(work, ".vitepress/site.json"), JSON.stringify({ sidebar, files: site.files }));
+  await write(join(work, ".vitepress/config.mjs"), await Deno.readTextFile(join(own, "config.mjs")));
+  for (const { path, text } of site.pages) await write(join(work, sitePath(path)), text);
   for (const path of site.files) {
-    await write(
-      join(work, "public", `${path}.txt`),
-      await Deno.readTextFile(join(repository, path)),
-    );
+    await write(join(work, "public", `${path}.txt`), await Deno.readTextFile(join(repository, path)));
   }
 }
 
@@ -100,15 +63,9 @@ async function write(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text);
 }
 
-function ignoreAbsent(thrown: unknown): void {
-  if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-}
-
 if (import.meta.main) {
   const folder = resolve(Deno.args[0] ?? join(repository, "dist/site"));
   const faults = await buildSite(folder);
-  await Deno.stdout.write(
-    new TextEncoder().encode([...faults, folder].join("\n") + "\n"),
-  );
+  await say(Deno.stdout, [...faults, folder].join("\n"));
   Deno.exitCode = faults.length === 0 ? 0 : 1;
 }
