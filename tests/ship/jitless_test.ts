@@ -5,17 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { trousseau } from "../../deploy/compile/artefacts.ts";
 import { repository, stage } from "../../deploy/compile/stage.ts";
 import { Machine } from "./nspawn.ts";
+import { stagedProgram } from "./staged_program.ts";
 
 const configuration = `socket: { path: /run/trousseau/kms.sock }
 state: /var/lib/trousseau
 providers: [{ name: local, kind: local, keyFile: /var/lib/trousseau/local.keys, create: true }]
-`;
-
-const program = `#!/bin/sh
-export DENO=/opt/deno DENO_DIR=/tmp/deno
-exec /opt/stage/trousseau "$@"
 `;
 
 const dropIn = "/etc/systemd/system/trousseau.service.d/jitless.conf";
@@ -30,7 +27,9 @@ async function openMachine(folder: string): Promise<Machine> {
       "/root/deploy": join(repository, "deploy"),
     },
   });
-  await machine.shell("cat > /usr/local/bin/trousseau && chmod 0755 /usr/local/bin/trousseau", { stdin: program });
+  await machine.shell("cat > /usr/local/bin/trousseau && chmod 0755 /usr/local/bin/trousseau", {
+    stdin: stagedProgram(trousseau, { stage: "/opt/stage", deno: "/opt/deno" }),
+  });
   await machine.shell(
     "install -D -m 0644 /root/deploy/systemd/trousseau.sysusers.conf /usr/lib/sysusers.d/trousseau.conf && " +
       "systemd-sysusers && install -d -o trousseau -g trousseau /etc/trousseau && " +

@@ -11,6 +11,7 @@ import { repository, stage } from "../../deploy/compile/stage.ts";
 import { readPage } from "../docs/markdown.ts";
 import { waitFor } from "../support/processes.ts";
 import { Machine } from "./nspawn.ts";
+import { stagedProgram } from "./staged_program.ts";
 
 const soon = { timeoutMs: 120_000 };
 const release = "/root/release";
@@ -26,16 +27,6 @@ const configuration = `keyring:
   sockets: [{ name: web, group: web }]
 providers: [{ name: local, kind: local, keyFile: /var/lib/trousseaud/local.keys, create: true }]
 `;
-
-/** The program that is installed: the staged modules, run by a Deno that the machine has mounted. */
-function program(name: string, links: Readonly<Record<string, readonly string[]>> = {}): string {
-  const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
-  return `#!/bin/sh
-case "\${0##*/}" in ${cases.join(" ")} *) ;; esac
-export DENO=/opt/deno DENO_DIR=/tmp/deno
-exec /opt/stage/${name} "$@"
-`;
-}
 
 /** The commands of "Install it", without the start. */
 async function installation(): Promise<{ readonly files: string; readonly start: string }> {
@@ -60,8 +51,9 @@ async function openMachine(folder: string): Promise<Machine> {
   const machine = await Machine.boot({ binds });
   const { files, start } = await installation();
   const both: readonly Artefact[] = [trousseau, clectl];
-  for (const { name, links = {} } of both) {
-    await machine.shell(`cat > ${release}/${name}`, { stdin: program(name, links) });
+  const places = { stage: "/opt/stage", deno: "/opt/deno" };
+  for (const artefact of both) {
+    await machine.shell(`cat > ${release}/${artefact.name}`, { stdin: stagedProgram(artefact, places) });
   }
   await machine.shell("useradd --system web");
   await machine.shell(`cd ${release} && ${files}`);

@@ -12,6 +12,7 @@ import { repository, stage } from "../../deploy/compile/stage.ts";
 import { ownArchitecture } from "../../deploy/compile/targets.ts";
 import { packages } from "../../deploy/packages/packages.ts";
 import { copyCheckout, findRuntime, type Runtime } from "../compile/support.ts";
+import { stagedProgram } from "./staged_program.ts";
 
 /** Where the machine has the folder that {@linkcode PackageStage.binds} names. */
 const standInFolder = "/opt/stand-in";
@@ -79,7 +80,8 @@ async function makeVersion(folder: string, version: string, { real, env }: Runti
     await compile(join(folder, path), { root, architecture, base });
   } else {
     await stage(join(folder, version), { root });
-    await Deno.writeTextFile(join(folder, path), standIn(version), { mode: 0o755 });
+    const program = stagedProgram(trousseau, { stage: `${standInFolder}/${version}`, deno: `${denoFolder}/deno` });
+    await Deno.writeTextFile(join(folder, path), program, { mode: 0o755 });
   }
   const binaries = (["amd64", "arm64"] as const).map((architecture) =>
     ({ artefact: "trousseau", architecture, path, standIn: !real }) as const
@@ -93,13 +95,4 @@ async function makeVersion(folder: string, version: string, { real, env }: Runti
     binaries,
   };
   await packages.make(context, AbortSignal.timeout(120_000));
-}
-
-function standIn(version: string): string {
-  const cases = Object.entries(trousseau.links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;`);
-  return `#!/bin/sh
-case "\${0##*/}" in ${cases.join(" ")} *) ;; esac
-export DENO=${denoFolder}/deno DENO_DIR=/tmp/deno
-exec ${standInFolder}/${version}/trousseau "$@"
-`;
 }
