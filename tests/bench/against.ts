@@ -36,6 +36,14 @@ export interface AgainstOptions {
   readonly words: readonly string[];
 }
 
+/** The end of a run. */
+export interface Outcome {
+  /** Number of missed targets. */
+  readonly missed: number;
+  /** Number of rows that could not be measured. */
+  readonly failed: number;
+}
+
 /** Rows that are measured together. */
 interface Part {
   readonly rows: readonly RowName[];
@@ -65,8 +73,8 @@ const parts: readonly Part[] = [
   })),
 ];
 
-/** Measures, and prints tables or one document. @returns how many targets are missed. */
-export async function measureAgainst(options: AgainstOptions): Promise<number> {
+/** Measures, and prints tables or one document. */
+export async function measureAgainst(options: AgainstOptions): Promise<Outcome> {
   const { revision, json } = options;
   const wanted = selectRows(options.words);
   await using stack = new AsyncDisposableStack();
@@ -86,18 +94,23 @@ export async function measureAgainst(options: AgainstOptions): Promise<number> {
       load: { before, after: await loadAverage() },
     },
     revision,
-    peer: comparison.peer.name,
     pairs: comparison.pairs,
     rows,
   };
   if (json) await print(JSON.stringify(document, null, 2));
-  else await print(`\n${machineText(document)}`);
-  return json ? rows.flatMap(({ missed }) => missed).length : await printJudged(rows);
+  else {
+    await print(`\n${machineText(document)}`);
+    await printJudged(rows);
+  }
+  return {
+    missed: rows.flatMap(({ missed }) => missed).length,
+    failed: rows.filter(({ failure }) => failure !== undefined).length,
+  };
 }
 
-function machineText({ machine: { cores, deno, load }, revision, peer }: ComparisonDocument): string {
+function machineText({ machine: { cores, deno, load }, revision }: ComparisonDocument): string {
   const machine = `Deno ${deno} on ${cores} cores, load average ${load.before} before and ${load.after} after`;
-  return `${machine}; base is ${revision}, floor a plugin on grpc-go that does nothing, peer ${peer}`;
+  return `${machine}; base is ${revision}, floor a plugin on grpc-go that does nothing`;
 }
 
 /** Measures the wanted rows of a part. A failure takes away its other rows, and not those of other parts. */
@@ -135,10 +148,10 @@ async function prepare({ revision, pairs }: AgainstOptions, stack: AsyncDisposab
   const ours = (await stage(join(built, "plugin"))).launcher;
   const base = await stageRevision(revision, join(folder, "base"));
   for (const launcher of [ours, base]) await analyse(launcher);
-  await progress("Starting Vault and preparing the other plugin");
+  await progress("Starting Vault");
   const vault = stack.use(await startVault({ latencyMs: 5 }));
   await prepareVault(vault);
-  const peer = await peerOrStandIn(built);
+  const peer = () => peerOrStandIn(built);
   return { driver, floor, launchers: { ours, base }, vault, peer, folder, audits, pairs, sizes: wholeSizes };
 }
 

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { v8Flags } from "../../deploy/compile/artefacts.ts";
 import { repository } from "../../deploy/compile/stage.ts";
 import { startVault } from "../support/vault.ts";
-import { measureAgainst } from "./against.ts";
+import { measureAgainst, type Outcome } from "./against.ts";
 import type { Bench, DistantVault } from "./bench.ts";
 import { measureCalls } from "./calls.ts";
 import { prepareVault, stageBoth } from "./contestants.ts";
@@ -63,8 +63,8 @@ async function prepare(stack: AsyncDisposableStack, peers: boolean, rounds: numb
   return { driver, launchers, folder, vaults, rounds, ...peer };
 }
 
-/** Measures the named parts, or all that take no minutes. @returns how many targets are missed. */
-async function measureParts(names: readonly string[], peers: boolean, rounds: number): Promise<number> {
+/** Measures the named parts, or all that take no minutes. */
+async function measureParts(names: readonly string[], peers: boolean, rounds: number): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   const bench = await prepare(stack, peers, rounds);
   const machine = `${navigator.hardwareConcurrency} cores`;
@@ -73,7 +73,7 @@ async function measureParts(names: readonly string[], peers: boolean, rounds: nu
   for (const [name, measure] of Object.entries(parts)) {
     if (names.length === 0 ? name !== "rewrite" : names.includes(name)) targets.push(...await measure(bench));
   }
-  return await printTargets(targets);
+  return { missed: await printTargets(targets), failed: 0 };
 }
 
 function count(text: string): number {
@@ -96,10 +96,10 @@ async function main(): Promise<number> {
   if (json && revision === undefined) {
     throw new Error("--json is for a comparison: name another commit with --against.");
   }
-  const missed = revision === undefined
+  const { missed, failed } = revision === undefined
     ? await measureParts(positionals, values.peers, count(values.rounds))
     : await measureAgainst({ revision, pairs: count(values.pairs), json, words: positionals });
-  return strict && missed > 0 ? 1 : 0;
+  return failed > 0 || (strict && missed > 0) ? 1 : 0;
 }
 
 Deno.exitCode = await main();

@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { type Contestant, plugin, start } from "../contestants.ts";
+import { type Contestant, plugin, type PluginOptions, start } from "../contestants.ts";
+import { progress } from "../report.ts";
 import { callsInFlight, distinctValues, measureTimed, type Started } from "../timed_calls.ts";
 import { type Comparison, inTurn, type Sides, takePairs } from "./comparison.ts";
 import { type ComparedRow, comparedRow, type SideFigures } from "./pairs.ts";
@@ -25,19 +26,16 @@ export async function* compareCalls(
   operation: ComparedOperation,
   wanted: ReadonlySet<RowName>,
 ): AsyncGenerator<ComparedRow> {
-  const { driver } = comparison;
   await using stack = new AsyncDisposableStack();
-  const sides = await startSides(comparison, operation, stack);
-  if (operation === "decrypt-uncached") {
-    for (const { contestant, values } of Object.values(sides)) {
-      await driver.call("seal", contestant.socket, { calls: distinctValues, file: values });
-    }
-  }
+  const { sides, peerName } = operation === "decrypt-uncached"
+    ? await startUncached(comparison, stack)
+    : { sides: await startCached(comparison, operation, stack), peerName: undefined };
   for (const count of callsInFlight) {
     const name: RowName = `${operation}-${count}`;
     if (!wanted.has(name)) continue;
     const measure = (side: Loaded) => measureSide(comparison, operation, side, count);
-    yield comparedRow(name, await takePairs(comparison, name, (index) => inTurn(index, sides, measure)));
+    const pairs = await takePairs(comparison, name, (index) => inTurn(index, sides, measure));
+    yield comparedRow(name, pairs, peerName);
   }
 }
 
@@ -56,23 +54,56 @@ async function measureSide(
   return { cpu: processor, rate, p50, p99 };
 }
 
-/** Starts all sides: the floor beside calls that stay in the process, the peer beside those that go to Vault. */
-async function startSides(
+/** Starts the two plugins, and the floor beside them. */
+async function startCached(
   comparison: Comparison,
   operation: ComparedOperation,
   stack: AsyncDisposableStack,
 ): Promise<Sides<Loaded>> {
-  const { driver, folder, audits, launchers, floor, peer, vault } = comparison;
-  const uncached = operation === "decrypt-uncached";
-  const options = uncached ? { vault, uncached } : {};
-  const ours = (side: "ours" | "base") => plugin({ plugin: launchers[side] }, folder, `${operation} ${side}`, options);
-  const begin = async (contestant: Contestant): Promise<Loaded> => {
-    const [audit, values] = [join(audits, contestant.name), join(folder, `${contestant.name}.values`)];
-    return { contestant, audit, values, running: stack.use(await start(driver, contestant, audit)) };
-  };
-  const sides = { ours: await begin(await ours("ours")), base: await begin(await ours("base")) };
+  const { folder, floor } = comparison;
   const socket = join(folder, `${operation}.sock`);
-  return uncached
-    ? { ...sides, peer: await begin({ name: `${operation} peer`, socket, command: peer.command(socket, vault) }) }
-    : { ...sides, floor: await begin({ name: `${operation} floor`, socket, command: [floor, socket] }) };
+  return {
+    ...await startBoth(comparison, operation, {}, stack),
+    floor: await begin(comparison, { name: `${operation} floor`, socket, command: [floor, socket] }, stack),
+  };
+}
+
+/** Starts the two plugins on a Vault, and the peer beside them. Each encrypts the values that it will decrypt. */
+async function startUncached(comparison: Comparison, stack: AsyncDisposableStack) {
+  const { driver, folder, vault } = comparison;
+  const peer = await comparison.peer();
+  const socket = join(folder, "peer.sock");
+  const contestant = { name: "decrypt-uncached peer", socket, command: peer.command(socket, vault) };
+  const sides = {
+    ...await startBoth(comparison, "decrypt-uncached", { vault, uncached: true }, stack),
+    peer: await begin(comparison, contestant, stack),
+  };
+  for (const { contestant: { name, socket }, values } of Object.values(sides)) {
+    await progress(`${name}: encrypting ${distinctValues} values with as many data keys`);
+    await driver.call("seal", socket, { calls: distinctValues, file: values });
+  }
+  return { sides, peerName: peer.name };
+}
+
+async function startBoth(
+  comparison: Comparison,
+  operation: ComparedOperation,
+  options: PluginOptions,
+  stack: AsyncDisposableStack,
+): Promise<Record<"ours" | "base", Loaded>> {
+  const { launchers, folder } = comparison;
+  const started = async (side: "ours" | "base") => {
+    const contestant = await plugin({ plugin: launchers[side] }, folder, `${operation} ${side}`, options);
+    return await begin(comparison, contestant, stack);
+  };
+  return { ours: await started("ours"), base: await started("base") };
+}
+
+async function begin(
+  { driver, folder, audits }: Comparison,
+  contestant: Contestant,
+  stack: AsyncDisposableStack,
+): Promise<Loaded> {
+  const [audit, values] = [join(audits, contestant.name), join(folder, `${contestant.name}.values`)];
+  return { contestant, audit, values, running: stack.use(await start(driver, contestant, audit)) };
 }

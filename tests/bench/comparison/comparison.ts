@@ -18,7 +18,8 @@ export interface Comparison {
   readonly launchers: Readonly<Record<"ours" | "base", string>>;
   /** The program of the plugin that does nothing. */
   readonly floor: string;
-  readonly peer: Peer;
+  /** Prepares the other plugin, which can take a minute. */
+  readonly peer: () => Promise<Peer>;
   /** A Vault 5 ms away with the key of `prepareVault`. */
   readonly vault: Vault;
   /** A folder under `/run`, to which the plugin can write. */

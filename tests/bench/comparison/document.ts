@@ -17,8 +17,6 @@ export interface ComparisonDocument {
   };
   /** The other commit. */
   readonly revision: string;
-  /** The name of the other plugin, which says whether it is a stand-in. */
-  readonly peer: string;
   /** Number of pairs of each row. */
   readonly pairs: number;
   readonly rows: readonly ComparedRow[];
@@ -44,7 +42,9 @@ export function targetsOf({ name: row, target, ratios, medians, missed }: Compar
 }
 
 /** Prints every pair of a row, and the medians. */
-export async function printRow({ name, unit, pairs, medians, ratios, target, failure }: ComparedRow): Promise<void> {
+export async function printRow(
+  { name, unit, pairs, medians, ratios, target, peerName, failure }: ComparedRow,
+): Promise<void> {
   if (failure !== undefined) return await print(`\n${name} was not measured: ${failure}`);
   const sides = sideNames.filter((side) => side in medians);
   const figures = Object.keys(medians.ours ?? {}) as (keyof NonNullable<typeof medians.ours>)[];
@@ -60,11 +60,12 @@ export async function printRow({ name, unit, pairs, medians, ratios, target, fai
   ];
   const head = ["pair", ...figures.flatMap((figure) => sides.map((side) => `${figure} ${side}`)), ...rated];
   const lines = pairs.map((pair, index) => line(String(index + 1), pair, pair.ratios));
-  await printTable(`${name} (${unit})`, head, [...lines, line("median", medians, ratios)]);
+  const title = peerName === undefined ? name : `${name}, beside ${peerName}`;
+  await printTable(`${title} (${unit})`, head, [...lines, line("median", medians, ratios)]);
 }
 
-/** Prints the targets of all rows. @returns how many are missed. */
-export async function printJudged(rows: readonly ComparedRow[]): Promise<number> {
+/** Prints the targets of all rows. */
+export async function printJudged(rows: readonly ComparedRow[]): Promise<void> {
   const targets = rows.flatMap(targetsOf);
   const cells = targets.map(({ row, name, figure, bound, reached }) => [
     `${row}: ${name}`,
@@ -73,7 +74,6 @@ export async function printJudged(rows: readonly ComparedRow[]): Promise<number>
     reached ? "reached" : "MISSED",
   ]);
   await printTable("To reach", ["what", "figure", "target", ""], cells);
-  return targets.filter(({ reached }) => !reached).length;
 }
 
 function cell(value: number | undefined, text: (value: number) => string): string {

@@ -38,14 +38,16 @@ export interface ComparedRow {
   /** The names of the bounds that do not hold; a figure that could not be taken does not hold. */
   readonly missed: readonly string[];
   readonly reached: boolean;
+  /** The other plugin, which can be a stand-in; only in a row with one. */
+  readonly peerName?: string;
   /** The reason why the row was not measured. */
   readonly failure?: string;
 }
 
 const others = { base: "Base", floor: "Floor", peer: "Peer" } as const;
 
-/** Computes a row from its pairs. */
-export function comparedRow(name: RowName, pairs: readonly Pair[]): ComparedRow {
+/** Computes a row from its pairs. `peerName` is the name of the other plugin, if the row has one. */
+export function comparedRow(name: RowName, pairs: readonly Pair[], peerName?: string): ComparedRow {
   const { unit, main, targets } = rowDefinition(name);
   const rated = pairs.map((pair) => ({ ...pair, ratios: ratiosOf(pair, main) }));
   const medians = mediansOf(pairs);
@@ -65,6 +67,7 @@ export function comparedRow(name: RowName, pairs: readonly Pair[]): ComparedRow 
     target: targets,
     missed,
     reached: missed.length === 0,
+    ...(peerName === undefined ? {} : { peerName }),
   };
 }
 
