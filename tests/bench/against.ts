@@ -75,37 +75,39 @@ const parts: readonly Part[] = [
 
 /** Measures, and prints tables or one document. */
 export async function measureAgainst(options: AgainstOptions): Promise<Outcome> {
-  const { revision, json } = options;
   const wanted = selectRows(options.words);
   await using stack = new AsyncDisposableStack();
-  const before = await loadAverage();
   const comparison = await prepare(options, stack);
-  const rows: ComparedRow[] = [];
-  for (const part of parts) {
-    for (const row of await measurePart(part, comparison, wanted)) {
-      rows.push(row);
-      if (!json) await printRow(row);
-    }
-  }
-  const document: ComparisonDocument = {
-    machine: {
-      cores: navigator.hardwareConcurrency,
-      deno: Deno.version.deno,
-      load: { before, after: await loadAverage() },
-    },
-    revision,
-    pairs: comparison.pairs,
-    rows,
-  };
-  if (json) await print(JSON.stringify(document, null, 2));
+  const document = await compare(comparison, options.revision, wanted, options.json ? () => {} : printRow);
+  if (options.json) await print(JSON.stringify(document, null, 2));
   else {
     await print(`\n${machineText(document)}`);
-    await printJudged(rows);
+    await printJudged(document.rows);
   }
   return {
-    missed: rows.flatMap(({ missed }) => missed).length,
-    failed: rows.filter(({ failure }) => failure !== undefined).length,
+    missed: document.rows.flatMap(({ missed }) => missed).length,
+    failed: document.rows.filter(({ failure }) => failure !== undefined).length,
   };
+}
+
+/** Measures the wanted rows. `note` gets each when it is complete. */
+export async function compare(
+  comparison: Comparison,
+  revision: string,
+  wanted: ReadonlySet<RowName>,
+  note: (row: ComparedRow) => void | Promise<void>,
+): Promise<ComparisonDocument> {
+  const before = await loadAverage();
+  const rows: ComparedRow[] = [];
+  for (const part of parts) {
+    for await (const row of measurePart(part, comparison, wanted)) {
+      rows.push(row);
+      await note(row);
+    }
+  }
+  const machine = { cores: navigator.hardwareConcurrency, deno: Deno.version.deno };
+  const load = { before, after: await loadAverage() };
+  return { machine: { ...machine, load }, revision, pairs: comparison.pairs, rows };
 }
 
 function machineText({ machine: { cores, deno, load }, revision }: ComparisonDocument): string {
@@ -114,25 +116,23 @@ function machineText({ machine: { cores, deno, load }, revision }: ComparisonDoc
 }
 
 /** Measures the wanted rows of a part. A failure takes away its other rows, and not those of other parts. */
-async function measurePart(
+async function* measurePart(
   { rows, measure }: Part,
   comparison: Comparison,
   wanted: ReadonlySet<RowName>,
-): Promise<ComparedRow[]> {
+): AsyncGenerator<ComparedRow> {
   const left = new Set(rows.filter((name) => wanted.has(name)));
-  const measured: ComparedRow[] = [];
-  if (left.size === 0) return measured;
+  if (left.size === 0) return;
   try {
     for await (const row of measure(comparison, wanted)) {
-      measured.push(row);
-      left.delete(row.name);
+      if (!left.delete(row.name)) continue;
+      yield row;
     }
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     await progress(`Cannot measure ${[...left].join(", ")}: ${failure}`);
-    measured.push(...[...left].map((name) => failedRow(name, failure)));
+    for (const name of left) yield failedRow(name, failure);
   }
-  return measured;
 }
 
 async function prepare({ revision, pairs }: AgainstOptions, stack: AsyncDisposableStack): Promise<Comparison> {

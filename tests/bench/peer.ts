@@ -50,7 +50,7 @@ export interface Peer {
 }
 
 /**
- * vault-kubernetes-kms, or a plugin on grpc-go that makes the same calls to Vault, where it cannot be had.
+ * vault-kubernetes-kms, or its stand-in where it cannot be had.
  *
  * @param folder the folder for its program.
  */
@@ -58,15 +58,18 @@ export async function peerOrStandIn(folder: string): Promise<Peer> {
   const program = await peerProgram(folder).catch(async (error: Error) => {
     await progress(`${error.message}\nIts stand-in takes its place.`);
   });
-  if (program !== undefined) {
-    return { name: "vault-kubernetes-kms", command: (socket, vault) => peerCommand(program, socket, vault) };
-  }
-  const standIn = await serverProgram("foreign-plugin", (line) => void progress(line));
+  if (program === undefined) return await peerStandIn();
+  return { name: "vault-kubernetes-kms", command: (socket, vault) => peerCommand(program, socket, vault) };
+}
+
+/** A plugin on grpc-go that makes the calls of vault-kubernetes-kms to Vault. */
+export async function peerStandIn(): Promise<Peer> {
+  const program = await serverProgram("foreign-plugin", (line) => void progress(line));
   const dialect = ["-dialect", "vault-kubernetes-kms", "-transit-key", "bench"];
   return {
     name: "a stand-in for vault-kubernetes-kms",
     command: (socket, { address, token }) => {
-      return [standIn, "-socket", socket, ...dialect, "-vault-address", address, "-token", token];
+      return [program, "-socket", socket, ...dialect, "-vault-address", address, "-token", token];
     },
   };
 }

@@ -39,7 +39,8 @@ export interface Sizes {
   readonly calls: number;
   /** Milliseconds from a start until the first collection of garbage has ended. */
   readonly settleMs: number;
-  /** Milliseconds from the end of the calls to the second look at memory. */
+  /** Milliseconds from the end of the calls to the first look at memory, and to the second one. */
+  readonly afterMs: number;
   readonly laterMs: number;
   /** Starts, or runs of a command, of each program in one pair. Their median is the figure of the pair. */
   readonly runs: number;
@@ -50,6 +51,7 @@ export const wholeSizes: Sizes = {
   timing: { seconds: 2, warmup: 0.5 },
   calls: 500_000,
   settleMs: 6_000,
+  afterMs: 3_000,
   laterMs: 60_000,
   runs: 5,
 };

@@ -93,16 +93,14 @@ async function startPair(comparison: Comparison, index: number, stack: AsyncDisp
   return { ours: await loaded(started.ours), base: await loaded(started.base) };
 }
 
-const settleMs = 3_000;
-
 async function memoryAfterCalls({ driver, sizes }: Comparison, { contestant, running, idle }: Loaded) {
   await driver.call("load", contestant.socket, { op: "mixed", "in-flight": 16, calls: sizes.calls });
-  await pause(settleMs);
+  await pause(sizes.afterMs);
   return aboveIdle(await memoryOf(running.pid), idle);
 }
 
 async function memoryLater({ audits, sizes }: Comparison, { contestant, running, idle }: Loaded) {
-  await pause(sizes.laterMs - settleMs);
+  await pause(sizes.laterMs - sizes.afterMs);
   const figures = aboveIdle(await memoryOf(running.pid), idle);
   await running[Symbol.asyncDispose]();
   await Deno.remove(join(audits, contestant.name));
