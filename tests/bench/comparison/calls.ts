@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type Contestant, plugin, type PluginOptions, start } from "../contestants.ts";
 import { progress } from "../report.ts";
-import { callsInFlight, distinctValues, measureTimed, type Started } from "../timed_calls.ts";
+import { callsInFlight, measureTimed, type Started } from "../timed_calls.ts";
 import { type Comparison, inTurn, type Sides, takePairs } from "./comparison.ts";
 import { type ComparedRow, comparedRow, type SideFigures } from "./pairs.ts";
 import type { RowName } from "./rows.ts";
@@ -70,7 +70,7 @@ async function startCached(
 
 /** Starts the two plugins on a Vault, and the peer beside them. Each encrypts the values that it will decrypt. */
 async function startUncached(comparison: Comparison, stack: AsyncDisposableStack) {
-  const { driver, folder, vault } = comparison;
+  const { driver, folder, vault, sizes } = comparison;
   const peer = await comparison.peer();
   const socket = join(folder, "peer.sock");
   const contestant = { name: "decrypt-uncached peer", socket, command: peer.command(socket, vault) };
@@ -79,8 +79,8 @@ async function startUncached(comparison: Comparison, stack: AsyncDisposableStack
     peer: await begin(comparison, contestant, stack),
   };
   for (const { contestant: { name, socket }, values } of Object.values(sides)) {
-    await progress(`${name}: encrypting ${distinctValues} values with as many data keys`);
-    await driver.call("seal", socket, { calls: distinctValues, file: values });
+    await progress(`${name}: encrypting ${sizes.values} values with as many data keys`);
+    await driver.call("seal", socket, { calls: sizes.values, file: values });
   }
   return { sides, peerName: peer.name };
 }

@@ -7,7 +7,7 @@ import type { Vault } from "../../support/vault.ts";
 import type { Driver } from "../driver.ts";
 import type { Peer } from "../peer.ts";
 import { number, progress } from "../report.ts";
-import type { Timing } from "../timed_calls.ts";
+import { distinctValues, type Timing } from "../timed_calls.ts";
 import type { Pair, SideFigures } from "./pairs.ts";
 import type { RowName, Side } from "./rows.ts";
 
@@ -35,6 +35,8 @@ export interface Comparison {
 export interface Sizes {
   /** The length of one measurement of calls. */
   readonly timing: Timing;
+  /** Values with data keys of their own for uncached Decrypts. More than calls in flight, so that no unwraps are shared. */
+  readonly values: number;
   /** Calls before memory is read. */
   readonly calls: number;
   /** Milliseconds from a start until the first collection of garbage has ended. */
@@ -49,6 +51,7 @@ export interface Sizes {
 /** The sizes of a run of some 30 minutes with seven pairs. */
 export const wholeSizes: Sizes = {
   timing: { seconds: 2, warmup: 0.5 },
+  values: distinctValues,
   calls: 500_000,
   settleMs: 6_000,
   afterMs: 3_000,

@@ -1,11 +1,12 @@
 /**
- * The shape of the document of a comparison, for tests.
+ * The shape of the document of a comparison, for those that read it from a file.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { rowNames, sideNames } from "./rows.ts";
+import type { ComparisonDocument } from "./document.ts";
+import { rowNames } from "./rows.ts";
 
 const figure = z.number();
 const figures = z.record(z.string(), figure);
@@ -19,7 +20,10 @@ const bound = z.union([z.strictObject({ atMost: figure }), z.strictObject({ atLe
 const row = z.strictObject({
   name: z.enum(rowNames),
   unit: z.enum(["us", "MB", "ms"]),
-  ...Object.fromEntries(sideNames.map((side) => [side, figure.nullable()])),
+  ours: figure.nullable(),
+  base: figure.nullable(),
+  floor: figure.nullable(),
+  peer: figure.nullable(),
   medians: sides.partial(),
   ratios: figures,
   pairs: z.array(sides.extend({ ratios: figures })),
@@ -41,10 +45,16 @@ const schema = z.strictObject({
   rows: z.array(row),
 });
 
-/** Fails unless a printed document has the shape, and each of its rows as many pairs as it says. */
-export function assertDocument(text: string): void {
-  const { pairs, rows } = schema.parse(JSON.parse(text));
-  for (const { name, pairs: taken, failure } of rows) {
-    assert.equal(taken.length, failure === undefined ? pairs : 0, name);
+/**
+ * Reads a printed document.
+ *
+ * @throws {Error} unless it has the shape, and each of its rows as many pairs as the document says.
+ */
+export function parseDocument(text: string): ComparisonDocument {
+  const document = schema.parse(JSON.parse(text));
+  for (const { name, pairs, failure } of document.rows) {
+    assert.equal(pairs.length, failure === undefined ? document.pairs : 0, name);
   }
+  // The schema has the names of figures and ratios as texts.
+  return document as ComparisonDocument;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ComparisonDocument, targetsOf } from "./document.ts";
-import { assertDocument } from "./document_schema.ts";
+import { parseDocument } from "./document_schema.ts";
 import { comparedRow, failedRow, type Pair } from "./pairs.ts";
 import { type FigureName, rowDefinition, type RowName, rowNames } from "./rows.ts";
 
@@ -24,7 +24,7 @@ function documentOf(): ComparisonDocument {
 }
 
 Deno.test("a printed document keeps its shape", () => {
-  assertDocument(JSON.stringify(documentOf()));
+  parseDocument(JSON.stringify(documentOf()));
 });
 
 Deno.test("a ratio that is no number, a lost pair and an unknown row are no document", () => {
@@ -32,7 +32,7 @@ Deno.test("a ratio that is no number, a lost pair and an unknown row are no docu
   for (const change of changes) {
     const { rows: [first, ...rest], ...others } = documentOf();
     const text = JSON.stringify({ ...others, rows: [{ ...first, ...change }, ...rest] });
-    assert.throws(() => assertDocument(text), JSON.stringify(change));
+    assert.throws(() => parseDocument(text), JSON.stringify(change));
   }
 });
 
