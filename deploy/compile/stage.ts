@@ -150,7 +150,8 @@ async function npmCache(root: string): Promise<string> {
   return info.npmCache;
 }
 
-function launcherText(artefact: Artefact): string {
+/** The launcher of an artefact, beside the folder of its modules. */
+export function launcherText(artefact: Artefact): string {
   const { name, links = {} } = artefact;
   // The runtime is called by its own name, so that the program cannot see that of the link.
   const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;\n`);

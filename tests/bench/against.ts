@@ -1,30 +1,158 @@
 /**
- * `deno task bench against --against REV [--pairs N]`: this checkout beside another commit of it, pair by pair.
+ * `deno task bench --against REV [ROW…] [--pairs N] [--json]`: this checkout beside another commit of it, a plugin that
+ * does nothing, and another plugin, pair by pair.
  *
- * Both plugins run at the same time and are loaded in turn; each pair gives a ratio, and the median of the ratios counts:
- * on a shared machine the two figures of a pair were taken within seconds of each other.
+ * The programs of a row run at the same time and are loaded in turn. Each pair gives ratios, and their medians count.
  *
  * @module
  */
 import { join } from "node:path";
+import { repository, stage } from "../../deploy/compile/stage.ts";
 import { unpackRevision } from "../support/archived_revision.ts";
 import { run } from "../support/processes.ts";
-import { type Bench, vaultAt } from "./bench.ts";
-import { plugin, type PluginOptions, start } from "./contestants.ts";
-import type { DriverCommand, DriverOptions } from "./driver.ts";
-import { footprint, median } from "./process_figures.ts";
-import { number, print, printTable, ratio, type Target } from "./report.ts";
-import { callsInFlight, distinctValues, measureTimed, type Started, type TimedFigures } from "./timed_calls.ts";
+import { startVault } from "../support/vault.ts";
+import { compareCalls } from "./comparison/calls.ts";
+import { type Comparison, wholeSizes } from "./comparison/comparison.ts";
+import { type ComparisonDocument, printJudged, printRow } from "./comparison/document.ts";
+import { compareAfterCalls, compareIdle } from "./comparison/memory.ts";
+import { type ComparedRow, failedRow } from "./comparison/pairs.ts";
+import { type RowName, selectRows } from "./comparison/rows.ts";
+import { compareCommand, comparedCommands, compareStarts } from "./comparison/starts.ts";
+import { prepareVault } from "./contestants.ts";
+import { buildFloor, Driver } from "./driver.ts";
+import { peerOrStandIn } from "./peer.ts";
+import { loadAverage } from "./process_figures.ts";
+import { print, progress } from "./report.ts";
+import { vendors } from "./vendors.ts";
 
-/** The figures of one plugin in one pair, or their ratios. */
-type PairFigures = Omit<TimedFigures, "p99">;
+/** The words of the command line. */
+export interface AgainstOptions {
+  readonly revision: string;
+  /** Number of pairs of each row. */
+  readonly pairs: number;
+  /** Whether one document is printed in place of tables. */
+  readonly json: boolean;
+  /** Rows, or the beginnings of their names; all if empty. */
+  readonly words: readonly string[];
+}
 
-/** The calls that are measured on both sides. */
-interface Load {
-  readonly name: string;
-  readonly options: PluginOptions;
-  readonly command: DriverCommand;
-  readonly callOptions: (side: Started) => DriverOptions;
+/** The end of a run. */
+export interface Outcome {
+  /** Number of missed targets. */
+  readonly missed: number;
+  /** Number of rows that could not be measured. */
+  readonly failed: number;
+}
+
+/** Rows that are measured together. */
+interface Part {
+  readonly rows: readonly RowName[];
+  measure(comparison: Comparison, wanted: ReadonlySet<RowName>): AsyncIterable<ComparedRow>;
+}
+
+const vendorKinds = Object.keys(vendors) as (keyof typeof vendors)[];
+const commandNames = Object.keys(comparedCommands) as (keyof typeof comparedCommands)[];
+
+const parts: readonly Part[] = [
+  ...(["decrypt-cached", "encrypt", "decrypt-uncached"] as const).map((operation): Part => ({
+    rows: [`${operation}-1`, `${operation}-16`, `${operation}-128`],
+    measure: (comparison, wanted) => compareCalls(comparison, operation, wanted),
+  })),
+  ...vendorKinds.map((kind): Part => ({
+    rows: [`idle-rss-${kind}`],
+    measure: (comparison) => compareIdle(comparison, kind),
+  })),
+  { rows: ["rss-after-500000", "rss-after-500000-minute"], measure: compareAfterCalls },
+  ...(["local", "vault"] as const).map((kind): Part => ({
+    rows: [`exec-to-status-${kind}`],
+    measure: (comparison) => compareStarts(comparison, kind),
+  })),
+  ...commandNames.map((name): Part => ({
+    rows: [name],
+    measure: (comparison) => compareCommand(comparison, name),
+  })),
+];
+
+/** Measures, and prints tables or one document. */
+export async function measureAgainst(options: AgainstOptions): Promise<Outcome> {
+  const wanted = selectRows(options.words);
+  await using stack = new AsyncDisposableStack();
+  const comparison = await prepare(options, stack);
+  const document = await compare(comparison, options.revision, wanted, options.json ? () => {} : printRow);
+  if (options.json) await print(JSON.stringify(document, null, 2));
+  else {
+    await print(`\n${machineText(document)}`);
+    await printJudged(document.rows);
+  }
+  return {
+    missed: document.rows.flatMap(({ missed }) => missed).length,
+    failed: document.rows.filter(({ failure }) => failure !== undefined).length,
+  };
+}
+
+/** Measures the wanted rows. `note` gets each when it is complete. */
+export async function compare(
+  comparison: Comparison,
+  revision: string,
+  wanted: ReadonlySet<RowName>,
+  note: (row: ComparedRow) => void | Promise<void>,
+): Promise<ComparisonDocument> {
+  const before = await loadAverage();
+  const rows: ComparedRow[] = [];
+  for (const part of parts) {
+    for await (const row of measurePart(part, comparison, wanted)) {
+      rows.push(row);
+      await note(row);
+    }
+  }
+  const machine = { cores: navigator.hardwareConcurrency, deno: Deno.version.deno };
+  const load = { before, after: await loadAverage() };
+  return { machine: { ...machine, load }, revision, pairs: comparison.pairs, rows };
+}
+
+function machineText({ machine: { cores, deno, load }, revision }: ComparisonDocument): string {
+  const machine = `Deno ${deno} on ${cores} cores, load average ${load.before} before and ${load.after} after`;
+  return `${machine}; base is ${revision}, floor a plugin on grpc-go that does nothing`;
+}
+
+/** Measures the wanted rows of a part. A failure takes away its other rows, and not those of other parts. */
+async function* measurePart(
+  { rows, measure }: Part,
+  comparison: Comparison,
+  wanted: ReadonlySet<RowName>,
+): AsyncGenerator<ComparedRow> {
+  const left = new Set(rows.filter((name) => wanted.has(name)));
+  if (left.size === 0) return;
+  try {
+    for await (const row of measure(comparison, wanted)) {
+      if (!left.delete(row.name)) continue;
+      yield row;
+    }
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    await progress(`Cannot measure ${[...left].join(", ")}: ${failure}`);
+    for (const name of left) yield failedRow(name, failure);
+  }
+}
+
+async function prepare({ revision, pairs }: AgainstOptions, stack: AsyncDisposableStack): Promise<Comparison> {
+  const built = join(repository, ".bench");
+  await Deno.mkdir(built, { recursive: true });
+  const folder = await Deno.makeTempDir({ dir: "/run", prefix: "trousseau-bench-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const audits = await Deno.makeTempDir({ dir: built, prefix: "audits-" });
+  stack.defer(() => Deno.remove(audits, { recursive: true }));
+  await progress("Building the client and the plugin that does nothing");
+  const [driver, floor] = [await Driver.build(built), await buildFloor(built)];
+  await progress(`Staging this checkout and ${revision}`);
+  const ours = (await stage(join(built, "plugin"))).launcher;
+  const base = await stageRevision(revision, join(folder, "base"));
+  for (const launcher of [ours, base]) await analyse(launcher);
+  await progress("Starting Vault");
+  const vault = stack.use(await startVault({ latencyMs: 5 }));
+  await prepareVault(vault);
+  const peer = () => peerOrStandIn(built);
+  return { driver, floor, launchers: { ours, base }, vault, peer, folder, audits, pairs, sizes: wholeSizes };
 }
 
 /**
@@ -33,7 +161,7 @@ interface Load {
  * @returns the path of its launcher.
  * @throws {Error} with the command that fetches the commit, where the clone lacks it.
  */
-export async function stageRevision(revision: string, folder: string): Promise<string> {
+async function stageRevision(revision: string, folder: string): Promise<string> {
   const [source, out] = [join(folder, "source"), join(folder, "staged")];
   await unpackRevision(revision, source);
   const config = ["--config", join(source, "deno.json")];
@@ -44,48 +172,6 @@ export async function stageRevision(revision: string, folder: string): Promise<s
   return join(out, "trousseau");
 }
 
-/** Measures, prints every pair, and returns the medians. */
-export async function measureAgainst(bench: Bench): Promise<Target[]> {
-  if (bench.against === undefined) return [];
-  const { revision, launcher } = bench.against;
-  const targets: Target[] = [];
-  const file = ({ contestant: { name } }: Started) => join(bench.folder, `${name.replaceAll(" ", "-")}.pairs`);
-  const loads: readonly Load[] = [
-    { name: "encrypt", options: {}, command: "load", callOptions: () => ({ op: "encrypt" }) },
-    { name: "decrypt, cached", options: {}, command: "load", callOptions: () => ({ op: "decrypt" }) },
-    {
-      name: "decrypt, uncached, Vault 5 ms",
-      options: { vault: vaultAt(bench, 5), uncached: true },
-      command: "open",
-      callOptions: (side) => ({ file: file(side) }),
-    },
-  ];
-  for (const one of [bench.launchers.plugin, launcher]) await analyse(one);
-  await print(`\nPairs of this checkout and ${revision}; each ratio is this one to the other`);
-  for (const load of loads) {
-    await using stack = new AsyncDisposableStack();
-    const other = { ...bench.launchers, plugin: launcher };
-    const sides: Started[] = [];
-    for (const [which, launchers] of [["this", bench.launchers], ["other", other]] as const) {
-      const contestant = await plugin(
-        launchers,
-        bench.folder,
-        `${which} ${load.name.replaceAll(",", "")}`,
-        load.options,
-      );
-      sides.push({ contestant, running: stack.use(await start(bench.driver, contestant)) });
-    }
-    if (load.command === "open") {
-      for (const side of sides) {
-        await bench.driver.call("seal", side.contestant.socket, { calls: distinctValues, file: file(side) });
-      }
-    }
-    for (const count of callsInFlight) targets.push(...await pairs(bench, load, sides, count));
-    targets.push(await memory(load.name, sides));
-  }
-  return [...targets, await starts(bench, launcher)];
-}
-
 /**
  * Starts a launcher once. Deno analyses a bundle at its first start and caches the result. That takes time and memory
  * that a binary, which contains no analysis, never needs.
@@ -93,73 +179,4 @@ export async function measureAgainst(bench: Bench): Promise<Target[]> {
 async function analyse(launcher: string): Promise<void> {
   const { code, stderr } = await run(launcher, ["version"], { env: { DENO: Deno.execPath() } });
   if (code !== 0) throw new Error(`Cannot start ${launcher}: ${stderr}`);
-}
-
-async function pairs(bench: Bench, load: Load, sides: readonly Started[], count: number): Promise<Target[]> {
-  const ratios: PairFigures[] = [];
-  const rows: string[][] = [];
-  for (let pair = 0; pair < bench.rounds; pair++) {
-    const figures: PairFigures[] = [];
-    // The side that begins changes, so that a slow phase of the machine meets both.
-    const order = pair % 2 === 0 ? sides : sides.toReversed();
-    for (const side of order) {
-      figures.push(await measureTimed(bench.driver, side, load.command, load.callOptions(side), count));
-    }
-    const [ours, theirs] = pair % 2 === 0 ? figures : figures.toReversed();
-    if (ours === undefined || theirs === undefined) throw new Error("A pair has two sides.");
-    const one = {
-      rate: ours.rate / theirs.rate,
-      p50: ours.p50 / theirs.p50,
-      processor: ours.processor / theirs.processor,
-    };
-    ratios.push(one);
-    rows.push([
-      String(pair + 1),
-      ...[ours.rate, theirs.rate].map(number),
-      ratio(one.rate),
-      ...[ours.p50, theirs.p50].map(number),
-      ratio(one.p50),
-      ...[ours.processor, theirs.processor].map(number),
-      ratio(one.processor),
-    ]);
-  }
-  const head = ["pair", "calls/s", "other", "", "p50 ms", "other", "", "us/call", "other", ""];
-  await printTable(`${load.name}, ${count} in flight`, head, rows);
-  const of = (figure: keyof PairFigures) => median(ratios.map((one) => one[figure]));
-  const what = `${load.name}, ${count} in flight`;
-  return [
-    { what: `${what}: calls/s`, figure: of("rate"), unit: "x", bound: { atLeast: 1 } },
-    { what: `${what}: p50`, figure: of("p50"), unit: "x", bound: { atMost: 1 } },
-    { what: `${what}: processor time`, figure: of("processor"), unit: "x", bound: { atMost: 1 } },
-  ];
-}
-
-async function memory(name: string, sides: readonly Started[]): Promise<Target> {
-  const [ours = 0, theirs = 0] = await Promise.all(
-    sides.map(async ({ running }) => (await footprint(running.pid)).residentMb),
-  );
-  await print(`${name}: resident after these calls ${number(ours)} MB, other ${number(theirs)} MB`);
-  return { what: `${name}: resident after the calls`, figure: ours / theirs, unit: "x", bound: { atMost: 1 } };
-}
-
-async function starts(bench: Bench, launcher: string): Promise<Target> {
-  const { driver, launchers, folder } = bench;
-  const sides = [
-    await plugin(launchers, folder, "this start"),
-    await plugin({ ...launchers, plugin: launcher }, folder, "other start"),
-  ];
-  const rows: string[][] = [];
-  const ratios: number[] = [];
-  for (let pair = 0; pair < bench.rounds; pair++) {
-    const times: number[] = [];
-    for (const { socket, command } of sides) {
-      times.push((await driver.call("first", socket, {}, command)).p50);
-      await Deno.remove(socket).catch(() => {});
-    }
-    const [ours = 0, theirs = 1] = times;
-    ratios.push(ours / theirs);
-    rows.push([String(pair + 1), number(ours), number(theirs), ratio(ours / theirs)]);
-  }
-  await printTable("Exec to first Status", ["pair", "ms", "other", ""], rows);
-  return { what: "exec to first Status", figure: median(ratios), unit: "x", bound: { atMost: 1 } };
 }

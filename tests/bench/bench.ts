@@ -25,8 +25,6 @@ export interface Bench {
   readonly rounds: number;
   /** The program of another plugin to compare with, if requested. */
   readonly peer?: string;
-  /** Another commit of this repository, staged; only with `--against`. */
-  readonly against?: { readonly revision: string; readonly launcher: string };
 }
 
 /** The Vault with a latency of `latencyMs` milliseconds. */

@@ -60,7 +60,7 @@ export function bareServer(launchers: Launchers, folder: string): Contestant {
 
 /** The plugin with the default configuration, except for paths, port and provider. */
 export async function plugin(
-  launchers: Launchers,
+  launchers: Pick<Launchers, "plugin">,
   folder: string,
   name: string,
   options: PluginOptions = {},
@@ -109,11 +109,17 @@ export async function prepareVault(vault: Vault): Promise<void> {
 }
 
 /**
- * Starts a server and waits until it answers. Its output with the audit stream goes to `/dev/null`: it is written as on a
+ * Starts a server and waits until it answers.
+ *
+ * @param output the file to which its output with the audit stream is appended. By default the output is written as on a
  * node, without a reader on the same cores.
  */
-export async function start(driver: Driver, { name, socket, command }: Contestant): Promise<Running> {
-  const words = ["-c", 'exec "$@" > /dev/null', "sh", ...command];
+export async function start(
+  driver: Driver,
+  { name, socket, command }: Contestant,
+  output = "/dev/null",
+): Promise<Running> {
+  const words = ["-c", 'output=$1; shift; exec "$@" >> "$output"', "sh", output, ...command];
   const process = new Process({ name, command: "sh", args: words, env: { DENO: Deno.execPath() } });
   const died = process.exited.then(() => {
     throw new Error(`${name} ended. ${process.tail}`);

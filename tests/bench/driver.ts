@@ -16,6 +16,10 @@ export interface Figures {
   readonly slowest: number;
   readonly failed: number;
   readonly failure?: string;
+  /** Calls of the warm-up, which the other figures do not contain. */
+  readonly warmupCalls: number;
+  /** Milliseconds of processor time, user and system, of a command that the driver ran; 0 if it ran none. */
+  readonly processor: number;
 }
 
 /** The commands of `driver/main.go`. */
@@ -45,6 +49,15 @@ export interface DriverOptions {
   readonly file?: string;
 }
 
+const module = join(import.meta.dirname ?? ".", "driver");
+
+/** Builds the KMS v2 plugin on grpc-go that does nothing. @returns the path of its program. */
+export async function buildFloor(folder: string): Promise<string> {
+  const program = join(folder, "floor");
+  await goBuild(module, "./floor", program);
+  return program;
+}
+
 /** The built driver. */
 export class Driver {
   readonly #program: string;
@@ -56,7 +69,7 @@ export class Driver {
   /** Builds the driver. With Go's cache this takes a second. */
   static async build(folder: string): Promise<Driver> {
     const program = join(folder, "driver");
-    await goBuild(join(import.meta.dirname ?? ".", "driver"), ".", program);
+    await goBuild(module, ".", program);
     return new Driver(program);
   }
 
@@ -84,9 +97,21 @@ export class Driver {
     return await this.#run(command, { ...target, ...options }, words);
   }
 
+  /**
+   * Runs a command to its end.
+   *
+   * @returns its milliseconds in `p50`, and those of its processor time.
+   * @throws {Error} if it fails.
+   */
+  async exec(words: readonly string[]): Promise<Figures> {
+    return await this.#run("exec", {}, words);
+  }
+
   async #run(command: string, options: object, words: readonly string[]): Promise<Figures> {
     const flags = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]);
-    const { code, stdout, stderr } = await run(this.#program, [command, ...flags, "--", ...words]);
+    const { code, stdout, stderr } = await run(this.#program, [command, ...flags, "--", ...words], {
+      env: { DENO: Deno.execPath() },
+    });
     if (code !== 0) throw new Error(`Cannot measure ${command}: ${stderr.trim()}`);
     const figures: Figures = JSON.parse(stdout);
     if (figures.failed > 0) {

@@ -31,9 +31,14 @@ export async function processorSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
+/** The average number of processes that wanted a core during the last minute. */
+export async function loadAverage(): Promise<number> {
+  return Number((await output("cat", ["/proc/loadavg"])).split(" ")[0]);
+}
+
 async function output(command: string, args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(`Cannot look at the process: ${stderr.trim()}`);
+  if (code !== 0) throw new Error(`Cannot read /proc: ${stderr.trim()}`);
   return stdout;
 }
 

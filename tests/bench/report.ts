@@ -17,29 +17,56 @@ export async function printTable(title: string, head: readonly string[], rows: r
 
 /** Prints a line. */
 export async function print(text: string): Promise<void> {
-  await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
+  await writeWhole(Deno.stdout, text);
 }
+
+/** Prints a line on stderr: how far a measurement of seconds or minutes is, and its figures in case it is ended. */
+export async function progress(text: string): Promise<void> {
+  await writeWhole(Deno.stderr, text);
+}
+
+/** A pipe can take a part of a long text at a time. */
+async function writeWhole(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): Promise<void> {
+  let rest = new TextEncoder().encode(`${text}\n`);
+  while (rest.length > 0) rest = rest.subarray(await stream.write(rest));
+}
+
+/** The maximum or minimum of a figure. */
+export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
 /** A figure and its required bound. */
 export interface Target {
   readonly what: string;
   readonly figure: number;
   readonly unit: string;
-  /** The maximum or minimum of the figure. */
-  readonly bound: { readonly atMost: number } | { readonly atLeast: number };
+  readonly bound: Bound;
+}
+
+/** Whether a figure is within a bound. */
+export function holds(figure: number, bound: Bound): boolean {
+  return "atMost" in bound ? figure <= bound.atMost : figure >= bound.atLeast;
 }
 
 /** Whether it was reached. */
 export function reached({ figure, bound }: Target): boolean {
-  return "atMost" in bound ? figure <= bound.atMost : figure >= bound.atLeast;
+  return holds(figure, bound);
+}
+
+/** A bound as it is printed, as in `<= 0.7`. */
+export function boundText(bound: Bound): string {
+  return "atMost" in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`;
 }
 
 /** Prints all targets. @returns how many were missed. */
 export async function printTargets(targets: readonly Target[]): Promise<number> {
   const rows = targets.map((target) => {
     const { what, figure, unit, bound } = target;
-    const wanted = "atMost" in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`;
-    return [what, `${figure.toFixed(2)} ${unit}`, `${wanted} ${unit}`, reached(target) ? "reached" : "MISSED"];
+    return [
+      what,
+      `${figure.toFixed(2)} ${unit}`,
+      `${boundText(bound)} ${unit}`,
+      reached(target) ? "reached" : "MISSED",
+    ];
   });
   await printTable("To reach", ["what", "figure", "target", ""], rows);
   return targets.filter((target) => !reached(target)).length;

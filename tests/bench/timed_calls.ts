@@ -14,7 +14,12 @@ export const callsInFlight = [1, 16, 128] as const;
 export const distinctValues = 400;
 
 /** Seconds of a measurement, and of the calls before it. */
-const timing = { seconds: 1, warmup: 0.3 } as const;
+export interface Timing {
+  readonly seconds: number;
+  readonly warmup: number;
+}
+
+const usualTiming: Timing = { seconds: 1, warmup: 0.3 };
 
 /** A contestant and the process that runs it. */
 export interface Started {
@@ -32,14 +37,14 @@ export async function measureTimed(
   command: DriverCommand,
   options: DriverOptions,
   count: number,
+  timing: Timing = usualTiming,
 ): Promise<TimedFigures> {
   const before = await processorSeconds(running.pid);
-  const { calls, seconds, rate, p50, p99 } = await driver.call(command, contestant.socket, {
+  const { calls, warmupCalls, rate, p50, p99 } = await driver.call(command, contestant.socket, {
     ...options,
     ...timing,
     "in-flight": count,
   });
   const used = await processorSeconds(running.pid) - before;
-  // The processor time includes the warm-up, which made calls at about the same rate.
-  return { rate, p50, p99, processor: used * 1e6 / (calls * (1 + timing.warmup / seconds)) };
+  return { rate, p50, p99, processor: used * 1e6 / (calls + warmupCalls) };
 }

@@ -12,25 +12,38 @@ import { gcpKey } from "../support/gcp_double.ts";
 import { KeyVaultDouble } from "../support/key_vault_double.ts";
 import { pause } from "../support/processes.ts";
 import type { ProviderKind } from "../../lib/provider/registry.ts";
+import type { Vault } from "../support/vault.ts";
 import { type Bench, vaultAt } from "./bench.ts";
-import { localProvider, plugin, start, vaultProvider } from "./contestants.ts";
+import { type Launchers, localProvider, plugin, start, vaultProvider } from "./contestants.ts";
+import type { Driver } from "./driver.ts";
 import { footprint, median } from "./process_figures.ts";
 import { number, printTable, type Target } from "./report.ts";
 
 const settleMs = 3_000;
 
-type Prepare = (bench: Bench, stack: AsyncDisposableStack, home: string) => Promise<unknown>;
+/** The programs that a provider can need beside the plugin. */
+export interface VendorSite {
+  readonly driver: Driver;
+  /** The plugin behind the one that is measured. */
+  readonly launchers: Pick<Launchers, "plugin">;
+  /** A folder under `/run`. */
+  readonly folder: string;
+  readonly vault: Vault;
+}
+
+/** Prepares a provider, and returns its entry in the configuration. */
+type Prepare = (site: VendorSite, stack: AsyncDisposableStack, home: string) => Promise<unknown>;
 
 /** The set-up of a working provider of each kind. A kind without a row is not measured. */
-const vendors = {
-  "local": (_bench, _stack, home) => Promise.resolve(localProvider(home)),
-  "vault-transit": (bench, _stack, home) => vaultProvider(home, "vault", vaultAt(bench, 5)),
+export const vendors = {
+  "local": (_site, _stack, home) => Promise.resolve(localProvider(home)),
+  "vault-transit": ({ vault }, _stack, home) => vaultProvider(home, "vault", vault),
   "kms-plugin": async ({ driver, launchers, folder }, stack) => {
     const behind = await plugin(launchers, folder, "behind the socket");
     stack.use(await start(driver, behind));
     return { name: "chained", kind: "kms-plugin", socket: `unix://${behind.socket}` };
   },
-  "azure-key-vault": async (_bench, stack, home) => {
+  "azure-key-vault": async (_site, stack, home) => {
     const { vault, login, caFile, entra: { tenantId, clientId, clientSecret } } = stack.use(
       await KeyVaultDouble.start(),
     );
@@ -45,7 +58,7 @@ const vendors = {
       auth: { method: "client-secret", tenantId, clientId, clientSecret: { file } },
     };
   },
-  "gcp-kms": async (_bench, stack, home) => {
+  "gcp-kms": async (_site, stack, home) => {
     const double = stack.use(await GcpDouble.start());
     const { endpoint } = double;
     const keyFile = await secretFile(home, await double.logins.keyFile());
@@ -58,7 +71,7 @@ const vendors = {
       auth: { method: "service-account-key", keyFile },
     };
   },
-  "aws-kms": async (_bench, stack, home) => {
+  "aws-kms": async (_site, stack, home) => {
     const { arn, endpoint, logins } = stack.use(await AwsDouble.start());
     const file = await secretFile(home, logins.secretAccessKey);
     const auth = { method: "access-key", accessKeyId: logins.accessKeyId, secretAccessKey: { file } };
@@ -70,9 +83,10 @@ const vendors = {
 export async function measureVendors(bench: Bench): Promise<Target[]> {
   const rows: string[][] = [];
   const targets: Target[] = [];
+  const site = { ...bench, vault: vaultAt(bench, 5) };
   for (const [kind, prepare] of Object.entries(vendors)) {
     await using stack = new AsyncDisposableStack();
-    const { startMs, idleMb } = await measure(bench, kind, (home) => prepare(bench, stack, home));
+    const { startMs, idleMb } = await measure(bench, kind, (home) => prepare(site, stack, home));
     rows.push([kind, number(startMs), idleMb.toFixed(0)]);
     targets.push(
       { what: `exec to first Status with ${kind}`, figure: startMs, unit: "ms", bound: { atMost: 1000 } },

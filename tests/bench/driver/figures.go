@@ -17,6 +17,11 @@ type Figures struct {
 	Slowest float64 `json:"slowest"`
 	Failed  int     `json:"failed"`
 	Failure string  `json:"failure,omitempty"`
+
+	// Calls of the warm-up, which the other figures do not contain.
+	WarmupCalls int `json:"warmupCalls"`
+	// Milliseconds of processor time, user and system, of a command that has ended.
+	Processor float64 `json:"processor"`
 }
 
 // worker measures calls one after the other.
@@ -28,13 +33,17 @@ type worker struct {
 
 // run warms up, then measures so many calls or for so long.
 func run(options options, call func(int) error) Figures {
+	warmupCalls := 0
 	if *options.warmup > 0 {
-		measure(*options.inFlight, during(*options.warmup), call)
+		warmupCalls = measure(*options.inFlight, during(*options.warmup), call).Calls
 	}
+	next := during(*options.seconds)
 	if *options.calls > 0 {
-		return measure(*options.inFlight, upTo(*options.calls), call)
+		next = upTo(*options.calls)
 	}
-	return measure(*options.inFlight, during(*options.seconds), call)
+	figures := measure(*options.inFlight, next, call)
+	figures.WarmupCalls = warmupCalls
+	return figures
 }
 
 // measure makes calls from inFlight goroutines until next says that there are no more.

@@ -17,6 +17,7 @@ var commands = map[string]func([]string) (any, error){
 	"write": write,
 	"read":  read,
 	"first": first,
+	"exec":  execute,
 
 	"kv-seed":  kvSeed,
 	"kv-read":  kvRead,

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -181,38 +180,48 @@ func open(words []string) (any, error) {
 }
 
 // first starts a command and tells how long it took until Status was answered well, then ends it. Without a command it
-// waits for a plugin that somebody else started; with the operation encrypt, for an Encrypt as well.
+// waits for a plugin that is started otherwise; with the operation encrypt, for an Encrypt as well.
 func first(words []string) (any, error) {
 	options, err := parse("first", words)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	if words := options.flags.Args(); len(words) > 0 {
-		command := exec.Command(words[0], words[1:]...)
-		if err := command.Start(); err != nil {
-			return nil, err
-		}
-		defer command.Wait()
-		defer command.Process.Kill()
+	words = options.flags.Args()
+	if len(words) == 0 {
+		err := answered(options, start)
+		return single(time.Since(start), nil), err
 	}
+	command, err := begin(words)
+	if err != nil {
+		return nil, err
+	}
+	err = answered(options, start)
+	elapsed := time.Since(start)
+	command.Process.Kill()
+	command.Wait()
+	return single(elapsed, command), err
+}
+
+// answered waits until the plugin answers well.
+func answered(options options, start time.Time) error {
 	for time.Since(start) < 30*time.Second {
 		if _, err := os.Stat(*options.socket); err == nil {
 			client, err := dial(*options.socket)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			err = status(client)
 			if err == nil && *options.op == "encrypt" {
 				_, err = encrypt(client, 0)
 			}
 			if err == nil {
-				return Figures{Calls: 1, Seconds: time.Since(start).Seconds(), P50: milliseconds(time.Since(start))}, nil
+				return nil
 			}
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	return nil, errors.New("no good Status within 30 s")
+	return errors.New("no good Status within 30 s")
 }
 
 func save(path string, value any) error {

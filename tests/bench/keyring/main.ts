@@ -14,7 +14,8 @@ import { repository } from "../../../deploy/compile/stage.ts";
 import { type KeyringPrograms, keyringPrograms } from "../../e2e/harness/keyring.ts";
 import { Authority } from "../../support/certificates.ts";
 import { Driver } from "../driver.ts";
-import { number, print, printTable, printTargets, ratio, reached, type Target } from "../report.ts";
+import { loadAverage } from "../process_figures.ts";
+import { number, print, printTable, printTargets, progress, ratio, reached, type Target } from "../report.ts";
 import { measureClient, measureKmsCalls } from "./client.ts";
 import { type Comparison, measureFirst, measureMemory, measureRates, seed } from "./measures.ts";
 import { keyringServer, vaultServer } from "./servers.ts";
@@ -71,11 +72,6 @@ async function measureOwn(
   ];
 }
 
-/** A line on stderr, so that a run that is ended early has shown its figures. */
-async function progress(line: string): Promise<void> {
-  await Deno.stderr.write(new TextEncoder().encode(`${line}\n`));
-}
-
 function targetOf({ what, trousseau, vault, bound }: Comparison): Target {
   return { what: `${what}, to Vault`, figure: trousseau / vault, unit: "x", bound };
 }
@@ -127,12 +123,6 @@ async function main(): Promise<number> {
     await report(results, `${settings.count} secrets, Deno ${machine.deno}, ${machine.cores} cores, ${load}`);
   }
   return values.strict && all.some((target) => !reached(target)) ? 1 : 0;
-}
-
-/** The average number of processes that wanted a core during the last minute. */
-async function loadAverage(): Promise<number> {
-  const { stdout } = await new Deno.Command("cat", { args: ["/proc/loadavg"] }).output();
-  return Number(new TextDecoder().decode(stdout).split(" ")[0]);
 }
 
 Deno.exitCode = await main();

@@ -177,7 +177,7 @@ async function listens(path: string): Promise<boolean> {
 }
 
 /** `TROUSSEAU_BIN`, or the bundle staged now. */
-async function trousseauProgram(): Promise<string> {
+export async function trousseauProgram(): Promise<string> {
   const given = Deno.env.get("TROUSSEAU_BIN");
   if (given !== undefined) return await Deno.realPath(given);
   const folder = join(import.meta.dirname ?? ".", "../../../dist/stage");
