@@ -44,7 +44,10 @@ export class UnwrapCache implements Disposable {
   readonly #options: UnwrapCacheOptions;
   readonly #clock: Clock;
   readonly #notify: Notify;
+  /** In the order of their last use. */
   readonly #entries = new Map<string, CachedDek>();
+  /** The entry at the end of that order; `undefined` if it was removed. */
+  #newest: CachedDek | undefined;
   #reportedSize = 0;
 
   constructor(options: UnwrapCacheOptions, clock: Clock, notify: Notify) {
@@ -58,9 +61,14 @@ export class UnwrapCache implements Disposable {
     const entry = this.#entries.get(reference);
     if (!entry) return undefined;
     if (this.#clock.now() - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
+    if (entry !== this.#newest) this.#moveToEnd(reference, entry);
+    return entry;
+  }
+
+  #moveToEnd(reference: string, entry: CachedDek): void {
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
-    return entry;
+    this.#newest = entry;
   }
 
   /** The entry, without changing the order. */
@@ -84,8 +92,7 @@ export class UnwrapCache implements Disposable {
     const times = { confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
     const entry: CachedDek = { ...kept, ...times, seeds: new Map() };
     wipeSeeds(this.#entries.get(reference));
-    this.#entries.delete(reference);
-    this.#entries.set(reference, entry);
+    this.#moveToEnd(reference, entry);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > this.#options.entries && oldest !== undefined) this.#remove(oldest, "lru");
     this.#reportSize();
@@ -99,7 +106,9 @@ export class UnwrapCache implements Disposable {
   }
 
   #remove(reference: string, reason: "lru" | "age" | "refused"): void {
-    wipeSeeds(this.#entries.get(reference));
+    const entry = this.#entries.get(reference);
+    wipeSeeds(entry);
+    if (entry === this.#newest) this.#newest = undefined;
     if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
   }
 
@@ -116,6 +125,7 @@ export class UnwrapCache implements Disposable {
       wipeSeeds(entry);
     }
     this.#entries.clear();
+    this.#newest = undefined;
   }
 }
 
