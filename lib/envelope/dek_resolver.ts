@@ -115,8 +115,10 @@ export class DekResolver implements Disposable {
    * @throws {KmsError} `integrity` if the data key does not open it.
    */
   openCached(request: Pick<DekRequest, "reference" | "open">): OpenedSeed | undefined {
-    const entry = this.#options.cache.get(request.reference);
-    return entry && this.#options.cache.isFresh(entry) ? openWith(entry, request, "hit") : undefined;
+    const { cache, clock } = this.#options;
+    const now = clock.now();
+    const entry = cache.get(request.reference, now);
+    return entry && cache.isFresh(entry, now) ? openWith(entry, request, "hit") : undefined;
   }
 
   async #ask(request: DekRequest): Promise<OpenedSeed> {

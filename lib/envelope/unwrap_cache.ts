@@ -56,11 +56,15 @@ export class UnwrapCache implements Disposable {
     this.#notify = notify;
   }
 
-  /** The entry, which becomes the most recently used; `undefined` past its lifetime. */
-  get(reference: string): CachedDek | undefined {
+  /**
+   * The entry, which becomes the most recently used; `undefined` past its lifetime.
+   *
+   * @param now the current time, if the caller has just read the clock.
+   */
+  get(reference: string, now: number = this.#clock.now()): CachedDek | undefined {
     const entry = this.#entries.get(reference);
     if (!entry) return undefined;
-    if (this.#clock.now() - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
+    if (now - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
     if (entry !== this.#newest) this.#moveToEnd(reference, entry);
     return entry;
   }
@@ -76,9 +80,9 @@ export class UnwrapCache implements Disposable {
     return this.#entries.get(reference);
   }
 
-  /** Whether an entry is young enough to serve without a remote call. */
-  isFresh(entry: CachedDek): boolean {
-    return this.#clock.now() - entry.confirmedAt <= this.#options.maxAgeMs;
+  /** Whether an entry is young enough to serve without a remote call. @param now as for {@linkcode UnwrapCache.get}. */
+  isFresh(entry: CachedDek, now: number = this.#clock.now()): boolean {
+    return now - entry.confirmedAt <= this.#options.maxAgeMs;
   }
 
   /** Whether an entry may serve in an outage of its providers, the last success of which was at `lastGoodAt`. */

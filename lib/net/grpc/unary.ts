@@ -163,5 +163,8 @@ function encoded(details: string): string {
 }
 
 function isGrpc(headers: RequestHeaders): boolean {
-  return headers.method === "POST" && contentType.test(headers.get("content-type") ?? "");
+  if (headers.method !== "POST") return false;
+  const sent = headers.get("content-type") ?? "";
+  // The usual value needs no pattern.
+  return sent === "application/grpc" || contentType.test(sent);
 }
