@@ -195,13 +195,13 @@ export class KekGroup implements AsyncDisposable {
    * @throws {KmsError} `integrity` if the wraps are not those of the reference, or if the right data key does not open it;
    *   `key_unknown` if no configured provider can unwrap it; a provider's error; `deadline_exceeded`.
    */
-  async open({ wraps, reference, purpose, ...seed }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
+  open({ wraps, reference, purpose, ...seed }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
     const key = this.#keyOf(reference);
     if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
-      throw foreignBytes("the wraps are not those of the envelope");
+      return Promise.reject(foreignBytes("the wraps are not those of the envelope"));
     }
     const holders = () => holdersOf(wraps, this.#unwrappersFor(purpose), (name) => this.#isSick(name), this.#wrapOnly);
-    return await this.#resolver.open({ reference: key, holders, wraps, ...seed, call });
+    return this.#resolver.open({ reference: key, holders, wraps, ...seed, call });
   }
 
   /**

@@ -275,11 +275,10 @@ function ringCounters(registry: Registry) {
     help: "Data keys in the unwrap cache.",
     registers,
   });
-  const evictions = new Counter({
+  const evictions = talliedCounter(registry, {
     name: "trousseau_cache_evictions_total",
     help: "Data keys that left the unwrap cache, by the reason.",
     labelNames: ["reason"],
-    registers,
   });
   const sockets = new Counter({
     name: "trousseau_socket_events_total",
@@ -307,7 +306,7 @@ function ringCounters(registry: Registry) {
   answering.set(1);
   ready.zero({ result: "ok" });
   for (const result of results) made.inc({ result }, 0);
-  for (const reason of evictionReasons) evictions.inc({ reason }, 0);
+  for (const reason of evictionReasons) evictions([reason], 0);
   for (const action of socketActions) sockets.inc({ action }, 0);
   for (const action of portActions) port.inc({ action }, 0);
   return {
@@ -319,7 +318,7 @@ function ringCounters(registry: Registry) {
     key_id: () => keyIds.inc(),
     outage: ({ state }) => outages(state),
     cache_size: ({ entries: count }) => entries.set(count),
-    cache_evicted: ({ reason }) => evictions.inc({ reason }),
+    cache_evicted: ({ reason }) => evictions([reason], 1),
     socket({ action }) {
       sockets.inc({ action });
       if (action === "silent") answering.set(0);
