@@ -7,7 +7,7 @@
 import { Counter, type Registry } from "./prometheus.ts";
 
 /** A metric's name, help and labels. */
-export interface About {
+export interface MetricDescription {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
@@ -57,7 +57,10 @@ function areSame(some: readonly string[], others: readonly string[]): boolean {
  *
  * @returns a function that adds to the sum of label values, in the order of their names.
  */
-export function talliedCounter(registry: Registry, about: About): (values: readonly string[], added: number) => void {
+export function talliedCounter(
+  registry: Registry,
+  about: MetricDescription,
+): (values: readonly string[], added: number) => void {
   const sums = new ByLabels(about.labelNames, (labels) => ({ labels, added: 0 }));
   new Counter({
     ...about,
@@ -95,7 +98,11 @@ interface Amounts {
  *
  * @param bounds the upper bounds of its buckets, ascending.
  */
-export function talliedHistogram(registry: Registry, about: About, bounds: readonly number[]): TalliedHistogram {
+export function talliedHistogram(
+  registry: Registry,
+  about: MetricDescription,
+  bounds: readonly number[],
+): TalliedHistogram {
   const { name, help } = about;
   const blank = (labels: Labels): Amounts => ({ labels, buckets: bounds.map(() => 0), sum: 0, count: 0 });
   const amounts = new ByLabels(about.labelNames, blank);
