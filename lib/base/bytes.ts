@@ -221,8 +221,7 @@ export class ByteReader {
   /** Two bytes, big-endian. */
   uint16(): number | undefined {
     const from = this.#advance(2);
-    const [high, low] = from === undefined ? [] : [this.#bytes[from], this.#bytes[from + 1]];
-    return high === undefined || low === undefined ? undefined : high * 256 + low;
+    return from === undefined ? undefined : (this.#bytes[from] ?? 0) * 256 + (this.#bytes[from + 1] ?? 0);
   }
 
   /** Skips the next `length` bytes and returns their offset. */

@@ -101,9 +101,14 @@ export class DekResolver implements Disposable {
    *
    * @throws {KmsError} `integrity` if the right data key does not open it; a provider's error; `deadline_exceeded`.
    */
-  async open(request: DekRequest): Promise<OpenedSeed> {
+  open(request: DekRequest): Promise<OpenedSeed> {
     const entry = this.#options.cache.get(request.reference);
-    if (!entry) return await this.#ask({ ...request, open: openingOnce(request.open) });
+    return entry === undefined
+      ? this.#ask({ ...request, open: openingOnce(request.open) })
+      : this.#openWithKnown(entry, request);
+  }
+
+  async #openWithKnown(entry: CachedDek, request: DekRequest): Promise<OpenedSeed> {
     if (this.#options.cache.isFresh(entry)) return openWith(entry, request, "hit");
     return await this.#revalidate(entry, request);
   }
@@ -115,13 +120,18 @@ export class DekResolver implements Disposable {
    * @throws {KmsError} `integrity` if the data key does not open it.
    */
   openCached(request: Pick<DekRequest, "reference" | "open">): OpenedSeed | undefined {
-    const entry = this.#options.cache.get(request.reference);
-    return entry && this.#options.cache.isFresh(entry) ? openWith(entry, request, "hit") : undefined;
+    const { cache, clock } = this.#options;
+    const now = clock.now();
+    const entry = cache.get(request.reference, now);
+    return entry && cache.isFresh(entry, now) ? openWith(entry, request, "hit") : undefined;
   }
 
-  async #ask(request: DekRequest): Promise<OpenedSeed> {
+  #ask(request: DekRequest): Promise<OpenedSeed> {
     const joined = this.#inFlight.get(request.reference);
-    if (!joined) return await this.#join(this.#start(request), request, "miss");
+    return joined === undefined ? this.#join(this.#start(request), request, "miss") : this.#share(joined, request);
+  }
+
+  async #share(joined: InFlightUnwrap, request: DekRequest): Promise<OpenedSeed> {
     try {
       return await this.#join(joined, request, "shared");
     } catch (thrown) {

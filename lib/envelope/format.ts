@@ -37,6 +37,13 @@ export const formatSizes = {
   frame: 61_440,
 } as const;
 
+/** Offsets in an envelope, in bytes. */
+export const envelopeOffsets = {
+  reference: 2,
+  nonce: 2 + formatSizes.reference,
+  sealed: 2 + formatSizes.reference + formatSizes.nonce,
+} as const;
+
 /** Number of wraps that have to be unwrapped to open an envelope: always 1. The byte is reserved for a later format. */
 export type Threshold = 1;
 
@@ -65,9 +72,20 @@ export function beginsAsOurs(bytes: Uint8Array, purpose: Purpose): boolean {
 }
 
 /** An envelope as bytes. */
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const { threshold, reference, nonce, sealed } = envelope;
-  return concat(Uint8Array.of(envelopeFormat, threshold), reference, nonce, sealed);
+export function encodeEnvelope({ threshold, reference, nonce, sealed }: Envelope): Uint8Array {
+  const bytes = blankEnvelope(threshold, reference, sealed.length);
+  bytes.set(nonce, envelopeOffsets.nonce);
+  bytes.set(sealed, envelopeOffsets.sealed);
+  return bytes;
+}
+
+/** An envelope whose nonce and sealed seed are still zeros. @param sealedSize of the sealed seed, tag included, in bytes. */
+export function blankEnvelope(threshold: Threshold, reference: Uint8Array, sealedSize: number): Uint8Array {
+  const bytes = new Uint8Array(envelopeOffsets.sealed + sealedSize);
+  bytes[0] = envelopeFormat;
+  bytes[1] = threshold;
+  bytes.set(reference, envelopeOffsets.reference);
+  return bytes;
 }
 
 /**
@@ -77,14 +95,18 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > formatSizes.envelope) throw foreignBytes("the ciphertext is too long");
-  const [format, threshold] = [bytes[0], bytes[1]];
+  const format = bytes[0];
+  const threshold = bytes[1];
   if (format !== envelopeFormat) throw foreignBytes("the ciphertext does not begin as an envelope does");
   if (threshold !== 1) throw foreignBytes("the envelope's threshold is not 1");
-  const nonceAt = 2 + formatSizes.reference;
-  const sealedAt = nonceAt + formatSizes.nonce;
-  if (bytes.length <= sealedAt + formatSizes.tag) throw foreignBytes("the envelope is cut off");
-  const reference = bytes.subarray(2, nonceAt);
-  return { threshold, reference, nonce: bytes.subarray(nonceAt, sealedAt), sealed: bytes.subarray(sealedAt) };
+  const { reference, nonce, sealed } = envelopeOffsets;
+  if (bytes.length <= sealed + formatSizes.tag) throw foreignBytes("the envelope is cut off");
+  return {
+    threshold,
+    reference: bytes.subarray(reference, nonce),
+    nonce: bytes.subarray(nonce, sealed),
+    sealed: bytes.subarray(sealed),
+  };
 }
 
 /** A frame without its envelope. It stays the same while a data key is in use. */

@@ -4,13 +4,14 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { beginsWith, ByteWriter, concat, fieldSize } from "../base/bytes.ts";
+import { beginsWith, ByteWriter, concat, fieldSize, sameBytes } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
-import { type Envelope, formatSizes, type Threshold } from "./format.ts";
+import { blankEnvelope, type Envelope, envelopeOffsets, formatSizes, type Threshold } from "./format.ts";
 import { type Purpose, purposes } from "./purposes.ts";
 
 const algorithm = "aes-256-gcm";
 const dekBytes = 32;
+const wholeTag = { authTagLength: formatSizes.tag } as const;
 
 /** The additional data of a sealed seed (NIST SP 800-38D, 5.2.1.1): it opens with the same values alone. */
 export interface SealContext {
@@ -27,6 +28,28 @@ export interface SealContext {
 /** The context with its additional data encoded once, for a data key that seals many seeds. */
 export function bound(context: SealContext): SealContext {
   return { ...context, additionalData: additionalDataOf(context).slice() };
+}
+
+/**
+ * Makes contexts, and keeps the last one of each purpose with its additional data: most Decrypts in a row are of seeds
+ * under one data key.
+ */
+export class SealContexts {
+  readonly #last = new Map<Purpose, SealContext>();
+
+  /** The context of an envelope. */
+  of(
+    purpose: Purpose,
+    keyId: string,
+    { threshold, reference }: Pick<Envelope, "threshold" | "reference">,
+  ): SealContext {
+    const last = this.#last.get(purpose);
+    const isSame = last?.keyId === keyId && last.threshold === threshold && sameBytes(last.reference, reference);
+    if (isSame) return last;
+    const context = bound({ purpose, threshold, keyId, reference: reference.slice() });
+    this.#last.set(purpose, context);
+    return context;
+  }
 }
 
 /** Maximum number of seeds under one data key: far below the 2^32 of random nonces (NIST SP 800-38D, 8.3). */
@@ -60,10 +83,27 @@ export function untaggedDek(bytes: Uint8Array, purpose: Purpose): Uint8Array | u
 
 /** Seals a seed under a data key of 32 bytes. */
 export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
-  const nonce = crypto.getRandomValues(new Uint8Array(formatSizes.nonce));
+  const { threshold, reference } = context;
+  const bytes = sealEnvelope(dek, seed, context);
+  const sealed = bytes.subarray(envelopeOffsets.sealed);
+  return { threshold, reference, nonce: bytes.subarray(envelopeOffsets.nonce, envelopeOffsets.sealed), sealed };
+}
+
+/**
+ * Seals a seed as {@linkcode sealSeed} does. The parts of the envelope are written where they stay: each copy of few bytes
+ * would cost about as much as their encryption.
+ *
+ * @returns the envelope as `encodeEnvelope` writes it.
+ */
+export function sealEnvelope(dek: Uint8Array, seed: Uint8Array, context: SealContext): Uint8Array {
+  const bytes = blankEnvelope(context.threshold, context.reference, seed.length + formatSizes.tag);
+  const nonce = crypto.getRandomValues(bytes.subarray(envelopeOffsets.nonce, envelopeOffsets.sealed));
   const cipher = createCipheriv(algorithm, dek, nonce).setAAD(context.additionalData ?? additionalDataOf(context));
-  const sealed = concat(cipher.update(seed), cipher.final(), cipher.getAuthTag());
-  return { threshold: context.threshold, reference: context.reference, nonce, sealed };
+  bytes.set(cipher.update(seed), envelopeOffsets.sealed);
+  // GCM has no final block: this call only makes the tag.
+  cipher.final();
+  bytes.set(cipher.getAuthTag(), envelopeOffsets.sealed + seed.length);
+  return bytes;
 }
 
 /**
@@ -74,7 +114,7 @@ export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext
 export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealContext): Uint8Array | undefined {
   if (dek.length !== dekBytes) throw new KmsError("internal", "A data key has the wrong length.");
   const end = envelope.sealed.length - formatSizes.tag;
-  const decipher = createDecipheriv(algorithm, dek, envelope.nonce, { authTagLength: formatSizes.tag })
+  const decipher = createDecipheriv(algorithm, dek, envelope.nonce, wholeTag)
     .setAAD(context.additionalData ?? additionalDataOf(context));
   decipher.setAuthTag(envelope.sealed.subarray(end));
   const { buffer, byteOffset, byteLength } = decipher.update(envelope.sealed.subarray(0, end));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createDecipheriv, randomBytes } from "node:crypto";
 import { concat, utf8 } from "../base/bytes.ts";
+import { decodeEnvelope, encodeEnvelope } from "./format.ts";
 import {
   bound,
   isTagged,
@@ -8,6 +9,8 @@ import {
   newDek,
   openSeed,
   type SealContext,
+  SealContexts,
+  sealEnvelope,
   sealSeed,
   taggedDek,
   untaggedDek,
@@ -121,5 +124,35 @@ Deno.test("sealSeed() writes AES-256-GCM with the additional data of format 1, f
       .setAAD(concat(utf8("trousseau/1"), field(purpose), Uint8Array.of(1), field("t1-0"), context.reference));
     decipher.setAuthTag(sealed.subarray(-16));
     assert.deepEqual(concat(decipher.update(sealed.subarray(0, -16)), decipher.final()), seed);
+  }
+});
+
+Deno.test("sealEnvelope() writes what encodeEnvelope() writes of the same parts, for any size", () => {
+  const dek = newDek();
+  for (const size of [1, 15, 16, 17, 32, 900]) {
+    const plaintext = new Uint8Array(randomBytes(size));
+    const bytes = sealEnvelope(dek, plaintext, context);
+    const envelope = decodeEnvelope(bytes);
+    assert.deepEqual(encodeEnvelope(envelope), bytes);
+    assert.deepEqual(openSeed(dek, envelope, context), plaintext);
+  }
+});
+
+Deno.test("SealContexts.of() gives the context of each envelope, whichever came before it", () => {
+  const contexts = new SealContexts();
+  const reference = new Uint8Array(32).fill(7);
+  const first = contexts.of("v2", "t1-0", { threshold: 1, reference });
+  assert.deepEqual(first, bound(context));
+  assert.equal(contexts.of("v2", "t1-0", { threshold: 1, reference: reference.slice() }), first);
+  // The reference of a request is a view of memory that is used again.
+  reference.fill(9);
+  assert.deepEqual(contexts.of("v2", "t1-0", { threshold: 1, reference: new Uint8Array(32).fill(7) }), bound(context));
+  for (const purpose of ["v2", "v1beta1"] as const) {
+    for (const keyId of ["t1-0", "t1-1", ""]) {
+      for (const fill of [7, 8, 7]) {
+        const one: SealContext = { purpose, threshold: 1, keyId, reference: new Uint8Array(32).fill(fill) };
+        assert.deepEqual(contexts.of(purpose, keyId, one), bound(one));
+      }
+    }
   }
 });

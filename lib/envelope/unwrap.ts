@@ -100,6 +100,8 @@ export function inOrder(
   turn: number,
   latencies: Latencies,
 ): Holder[] {
+  // One holder needs no order, which would sort its latencies.
+  if (holders.length === 1) return [...holders];
   const ordered = start[strategy](holders, turn, latencies);
   return [...ordered.filter(({ sick }) => !sick), ...ordered.filter(({ sick }) => sick)];
 }

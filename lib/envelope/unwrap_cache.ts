@@ -44,7 +44,10 @@ export class UnwrapCache implements Disposable {
   readonly #options: UnwrapCacheOptions;
   readonly #clock: Clock;
   readonly #notify: Notify;
+  /** In the order of their last use. */
   readonly #entries = new Map<string, CachedDek>();
+  /** The entry at the end of that order; `undefined` if it was removed. */
+  #newest: CachedDek | undefined;
   #reportedSize = 0;
 
   constructor(options: UnwrapCacheOptions, clock: Clock, notify: Notify) {
@@ -53,14 +56,23 @@ export class UnwrapCache implements Disposable {
     this.#notify = notify;
   }
 
-  /** The entry, which becomes the most recently used; `undefined` past its lifetime. */
-  get(reference: string): CachedDek | undefined {
+  /**
+   * The entry, which becomes the most recently used; `undefined` past its lifetime.
+   *
+   * @param now the current time, if the caller has just read the clock.
+   */
+  get(reference: string, now: number = this.#clock.now()): CachedDek | undefined {
     const entry = this.#entries.get(reference);
     if (!entry) return undefined;
-    if (this.#clock.now() - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
+    if (now - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
+    if (entry !== this.#newest) this.#moveToEnd(reference, entry);
+    return entry;
+  }
+
+  #moveToEnd(reference: string, entry: CachedDek): void {
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
-    return entry;
+    this.#newest = entry;
   }
 
   /** The entry, without changing the order. */
@@ -68,9 +80,9 @@ export class UnwrapCache implements Disposable {
     return this.#entries.get(reference);
   }
 
-  /** Whether an entry is young enough to serve without a remote call. */
-  isFresh(entry: CachedDek): boolean {
-    return this.#clock.now() - entry.confirmedAt <= this.#options.maxAgeMs;
+  /** Whether an entry is young enough to serve without a remote call. @param now as for {@linkcode UnwrapCache.get}. */
+  isFresh(entry: CachedDek, now: number = this.#clock.now()): boolean {
+    return now - entry.confirmedAt <= this.#options.maxAgeMs;
   }
 
   /** Whether an entry may serve in an outage of its providers, the last success of which was at `lastGoodAt`. */
@@ -84,8 +96,7 @@ export class UnwrapCache implements Disposable {
     const times = { confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
     const entry: CachedDek = { ...kept, ...times, seeds: new Map() };
     wipeSeeds(this.#entries.get(reference));
-    this.#entries.delete(reference);
-    this.#entries.set(reference, entry);
+    this.#moveToEnd(reference, entry);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > this.#options.entries && oldest !== undefined) this.#remove(oldest, "lru");
     this.#reportSize();
@@ -99,7 +110,9 @@ export class UnwrapCache implements Disposable {
   }
 
   #remove(reference: string, reason: "lru" | "age" | "refused"): void {
-    wipeSeeds(this.#entries.get(reference));
+    const entry = this.#entries.get(reference);
+    wipeSeeds(entry);
+    if (entry === this.#newest) this.#newest = undefined;
     if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
   }
 
@@ -116,6 +129,7 @@ export class UnwrapCache implements Disposable {
       wipeSeeds(entry);
     }
     this.#entries.clear();
+    this.#newest = undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import type { Event } from "../telemetry/events.ts";
 import { UnwrapCache } from "./unwrap_cache.ts";
@@ -29,6 +30,23 @@ Deno.test("UnwrapCache#put() drops the least recently used, and tells its size o
   ]);
   put("d");
   assert.deepEqual(told(), []);
+});
+
+Deno.test("UnwrapCache#get() keeps the order of use, whichever entry is read twice, dropped or put again", () => {
+  const action = fc.tuple(fc.constantFrom("get", "put", "drop"), fc.constantFrom("a", "b", "c", "d", "e"));
+  fc.assert(fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+    const { cache, put } = setUp();
+    let order: string[] = [];
+    for (const [verb, reference] of actions) {
+      const known = order.includes(reference);
+      if (verb === "get") assert.equal(cache.get(reference) !== undefined, known);
+      if (verb === "put") put(reference);
+      if (verb === "drop") cache.drop(reference, "refused");
+      if (known || verb === "put") order = order.filter((one) => one !== reference);
+      if (verb !== "drop" && (known || verb === "put")) order = [...order, reference].slice(-limits.entries);
+    }
+    assert.deepEqual(["a", "b", "c", "d", "e"].filter((one) => cache.peek(one)), order.toSorted());
+  }));
 });
 
 Deno.test("UnwrapCache#drop() tells the new size once, and nothing of what is not there", () => {

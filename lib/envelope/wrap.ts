@@ -98,13 +98,37 @@ export function encodeAnnotations(wraps: readonly Wrap[]): Record<string, Uint8A
  * Wraps from KMS v2 annotations. An unknown annotation is refused like a missing one, so that every byte from etcd is
  * authenticated.
  *
+ * @param decode decodes one annotation; see {@linkcode AnnotationReader}.
  * @throws {KmsError} `integrity`.
  */
-export function decodeAnnotations(annotations: Readonly<Record<string, Uint8Array>>): Wrap[] {
-  const entries = Object.entries(annotations);
-  if (entries.length === 0) throw foreignBytes("the annotations are missing");
-  if (entries.length > maxWraps) throw foreignBytes("there are too many annotations");
-  return entries.map(([key, value]) => decodeAnnotation(key, value));
+export function decodeAnnotations(
+  annotations: Readonly<Record<string, Uint8Array>>,
+  decode: (key: string, value: Uint8Array) => Wrap = decodeAnnotation,
+): Wrap[] {
+  const keys = Object.keys(annotations);
+  if (keys.length === 0) throw foreignBytes("the annotations are missing");
+  if (keys.length > maxWraps) throw foreignBytes("there are too many annotations");
+  return keys.map((key) => decode(key, annotations[key] as Uint8Array));
+}
+
+/**
+ * Decodes annotations, and keeps the last valid one of each key: most Decrypts in a row have the annotations of one data
+ * key, and a comparison of bytes costs a tenth of decoding them.
+ */
+export class AnnotationReader {
+  readonly #last = new Map<string, { readonly value: Uint8Array; readonly wrap: Wrap }>();
+
+  /** As {@linkcode decodeAnnotations}. The wraps share no memory with the annotations. */
+  readonly decode = (key: string, value: Uint8Array): Wrap => {
+    const last = this.#last.get(key);
+    if (last !== undefined && sameBytes(last.value, value)) return last.wrap;
+    const own = value.slice();
+    const wrap = decodeAnnotation(key, own);
+    // A request can have any keys: of more than an envelope can have, none is kept.
+    if (last === undefined && this.#last.size >= maxWraps) this.#last.clear();
+    this.#last.set(key, { value: own, wrap });
+    return wrap;
+  };
 }
 
 /** The size in bytes of a provider's largest annotation, key and value, for a wrap of `maxWrap` bytes. */

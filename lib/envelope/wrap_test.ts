@@ -1,7 +1,16 @@
-import { equal } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { equalBytes } from "../base/bytes.ts";
-import { areSameWraps, ownWraps, referenceTo, type Wrap } from "./wrap.ts";
+import {
+  AnnotationReader,
+  areSameWraps,
+  decodeAnnotations,
+  encodeAnnotations,
+  maxWraps,
+  ownWraps,
+  referenceTo,
+  type Wrap,
+} from "./wrap.ts";
 
 const wrap = fc.record({
   name: fc.constantFrom("a", "b", "c", "d"),
@@ -45,4 +54,45 @@ Deno.test("ownWraps() are not touched by what becomes of the request", () => {
   const own = ownWraps(given);
   request.fill(9);
   equal(areSameWraps(own, given), false);
+});
+
+Deno.test("AnnotationReader gives the wraps that decodeAnnotations() gives, whichever it has read before", () => {
+  fc.assert(fc.property(fc.array(wrapsOf(4), { minLength: 1, maxLength: 6 }), (requests) => {
+    const reader = new AnnotationReader();
+    for (const wraps of requests) {
+      const annotations = encodeAnnotations(wraps);
+      deepEqual(decodeAnnotations(annotations, reader.decode), decodeAnnotations(annotations));
+    }
+  }));
+});
+
+Deno.test("AnnotationReader refuses what decodeAnnotations() refuses, and is not touched by later changes", () => {
+  const reader = new AnnotationReader();
+  const annotations = encodeAnnotations([{ name: "a", version: "1", ciphertext: Uint8Array.of(1, 2, 3) }]);
+  const [key = "", value = new Uint8Array(0)] = Object.entries(annotations)[0] ?? [];
+  const [kept] = decodeAnnotations(annotations, reader.decode);
+  for (let at = 0; at < value.length; at++) {
+    const cut = { [key]: value.slice(0, at) };
+    const outcome = (decode?: AnnotationReader["decode"]) => {
+      try {
+        return decodeAnnotations(cut, decode);
+      } catch (thrown) {
+        return String(thrown);
+      }
+    };
+    deepEqual(outcome(reader.decode), outcome());
+  }
+  throws(() => decodeAnnotations({ "a.b": value }, reader.decode), { code: "integrity" });
+  value.fill(0);
+  deepEqual(kept, { name: "a", version: "1", ciphertext: Uint8Array.of(1, 2, 3) });
+});
+
+Deno.test("AnnotationReader reads any number of names, and keeps as many as an envelope can have", () => {
+  const reader = new AnnotationReader();
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 3 * maxWraps; i++) {
+      const wraps = [{ name: `n${i}`, version: `${round + 1}`, ciphertext: Uint8Array.of(i) }];
+      deepEqual(decodeAnnotations(encodeAnnotations(wraps), reader.decode), wraps);
+    }
+  }
 });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hex } from "../base/bytes.ts";
+import { hex, sameBytes } from "../base/bytes.ts";
 import { type Clock, WallTimes } from "../base/clock.ts";
 import { abortError } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
@@ -100,6 +100,7 @@ export class KekGroup implements AsyncDisposable {
   readonly #wrapOnly: ReadonlySet<string>;
   readonly #unwrappers = new Map<Purpose, ReadonlyMap<string, Unwrapper>>();
   readonly #closing = new AbortController();
+  #lastKey = { reference: new Uint8Array(0), key: "" };
   #onState: OnState | undefined;
   #probing: Promise<void> = Promise.resolve();
 
@@ -194,13 +195,13 @@ export class KekGroup implements AsyncDisposable {
    * @throws {KmsError} `integrity` if the wraps are not those of the reference, or if the right data key does not open it;
    *   `key_unknown` if no configured provider can unwrap it; a provider's error; `deadline_exceeded`.
    */
-  async open({ wraps, reference, purpose, ...seed }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
-    const key = hex(reference);
+  open({ wraps, reference, purpose, ...seed }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
+    const key = this.#keyOf(reference);
     if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
-      throw foreignBytes("the wraps are not those of the envelope");
+      return Promise.reject(foreignBytes("the wraps are not those of the envelope"));
     }
     const holders = () => holdersOf(wraps, this.#unwrappersFor(purpose), (name) => this.#isSick(name), this.#wrapOnly);
-    return await this.#resolver.open({ reference: key, holders, wraps, ...seed, call });
+    return this.#resolver.open({ reference: key, holders, wraps, ...seed, call });
   }
 
   /**
@@ -210,7 +211,7 @@ export class KekGroup implements AsyncDisposable {
    * @throws {KmsError} `integrity` if the data key does not open it.
    */
   openCached({ wraps, reference, open }: Omit<OpenRequest, "purpose">): OpenedSeed | undefined {
-    const key = hex(reference);
+    const key = this.#keyOf(reference);
     return this.#resolver.knows(key, wraps) ? this.#resolver.openCached({ reference: key, open }) : undefined;
   }
 
@@ -275,6 +276,14 @@ export class KekGroup implements AsyncDisposable {
     this.#resolver[Symbol.dispose]();
     await this.#probing;
     await this.#retries.ended();
+  }
+
+  /** The key of the unwrap cache: the reference in hexadecimal. Most Decrypts in a row have the same one. */
+  #keyOf(reference: Uint8Array): string {
+    if (!sameBytes(reference, this.#lastKey.reference)) {
+      this.#lastKey = { reference: reference.slice(), key: hex(reference) };
+    }
+    return this.#lastKey.key;
   }
 
   /** Empty if the group only unwraps. */

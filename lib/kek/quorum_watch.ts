@@ -7,6 +7,8 @@ import { type Times, WallTimes } from "../base/clock.ts";
 import type { QuorumState } from "./status.ts";
 import type { HealthBoard } from "./health.ts";
 
+const held: QuorumState = { state: "held" };
+
 /** The quorum of some providers of a board. It counts as lost until enough of them have answered. */
 export class QuorumWatch {
   readonly #board: HealthBoard;
@@ -37,7 +39,7 @@ export class QuorumWatch {
 
   /** The quorum now. */
   state(): QuorumState {
-    if (this.#lostAt === undefined) return { state: "held" };
+    if (this.#lostAt === undefined) return held;
     const unwell = this.#unwell();
     const refusing = unwell.filter(({ state }) => state === "refusing").length;
     const message = unwell.map((health) => health.message).join(" ");

@@ -65,7 +65,7 @@ export function auditTo(
     gapLine: (lost) => `{"type":"audit_gap","time":"${new Date(now()).toISOString()}","lost":${lost}}\n`,
   });
   let seq = 0;
-  const texts = { time: lastText(isoTime), providers: lastText(providersJson) };
+  const texts = keptTexts();
   return {
     record(event, at) {
       if (event.operation === "status") return;
@@ -88,23 +88,42 @@ export function auditTo(
 
 /** How parts of a line are written. */
 interface LineTexts {
-  /** RFC 3339, from milliseconds since the epoch. */
-  readonly time: (at: number) => string;
-  /** A JSON array. */
-  readonly providers: (providers: NonNullable<AuditEvent["providers"]>) => string;
+  /** The line up to the value of `seq`. `at` is in milliseconds since the epoch. */
+  readonly start: (at: number) => string;
+  /** The members from `operation` to the value of `uid`. */
+  readonly call: (event: AuditEvent) => string;
+  /** The members from `keyId` to the value of `durationMs`. */
+  readonly outcome: (event: AuditEvent) => string;
 }
 
-const lineTexts: LineTexts = { time: isoTime, providers: providersJson };
+const lineTexts: LineTexts = { start: startText, call: callText, outcome: outcomeText };
 
 /**
- * Keeps the last text: calls within a millisecond have the same time, and calls under one data key the same list of
- * providers, which does not change.
+ * Keeps the last text: calls within a millisecond have the same time, and calls in a row mostly the same operation, key ID
+ * and providers. Fewer and longer parts make a line of fewer objects.
+ *
+ * @param areSame whether two values have the same text.
  */
-function lastText<Value>(textOf: (value: Value) => string): (value: Value) => string {
+function lastText<Value>(textOf: (value: Value) => string, areSame: (one: Value, other: Value) => boolean) {
   let last: { readonly value: Value; readonly text: string } | undefined;
-  return (value) => {
-    if (last === undefined || last.value !== value) last = { value, text: textOf(value) };
+  return (value: Value): string => {
+    if (last === undefined || !areSame(last.value, value)) last = { value, text: textOf(value) };
     return last.text;
+  };
+}
+
+/** Texts for the lines of one stream. */
+function keptTexts(): LineTexts {
+  return {
+    start: lastText(startText, (one, other) => one === other),
+    call: lastText(callText, (one, other) => one.operation === other.operation && one.api === other.api),
+    // The list of providers under one data key is one object, which does not change.
+    outcome: lastText(
+      outcomeText,
+      (one, other) =>
+        one.keyId === other.keyId && one.providers === other.providers && one.result === other.result &&
+        one.foreign === other.foreign && one.cache === other.cache,
+    ),
   };
 }
 
@@ -117,16 +136,27 @@ function lastText<Value>(textOf: (value: Value) => string): (value: Value) => st
  * @param at the time of the answer, in milliseconds since the epoch.
  */
 export function auditLine(event: AuditEvent, seq: number, at: number, texts: LineTexts = lineTexts): string {
-  let line = `{"type":"audit","time":"${texts.time(at)}","seq":${seq}` +
-    `,"operation":"${event.operation}","api":"${event.api}","uid":${jsonText(event.uid)}` +
-    (event.keyId === undefined ? "" : `,"keyId":${jsonText(event.keyId)}`) +
-    (event.providers === undefined ? "" : `,"providers":${texts.providers(event.providers)}`) +
-    `,"result":"${event.result}"`;
-  if (event.foreign !== undefined) line += `,"format":"${event.foreign}"`;
-  if (event.cache !== undefined) line += `,"cache":"${event.cache}"`;
-  line += `,"durationMs":${Math.round(event.seconds * 1e6) / 1e3}`;
-  if (event.result !== "ok" && event.message !== undefined) line += `,"message":${jsonText(event.message)}`;
-  return `${line}}\n`;
+  const { uid, seconds, result, message } = event;
+  const line = texts.start(at) + seq + texts.call(event) + jsonText(uid) + texts.outcome(event) +
+    Math.round(seconds * 1e6) / 1e3;
+  return result === "ok" || message === undefined ? `${line}}\n` : `${line},"message":${jsonText(message)}}\n`;
+}
+
+function startText(at: number): string {
+  return `{"type":"audit","time":"${isoTime(at)}","seq":`;
+}
+
+function callText({ operation, api }: AuditEvent): string {
+  return `,"operation":"${operation}","api":"${api}","uid":`;
+}
+
+function outcomeText({ keyId, providers, result, foreign, cache }: AuditEvent): string {
+  let text = keyId === undefined ? "" : `,"keyId":${jsonText(keyId)}`;
+  if (providers !== undefined) text += `,"providers":${providersJson(providers)}`;
+  text += `,"result":"${result}"`;
+  if (foreign !== undefined) text += `,"format":"${foreign}"`;
+  if (cache !== undefined) text += `,"cache":"${cache}"`;
+  return `${text},"durationMs":`;
 }
 
 function isoTime(at: number): string {

@@ -78,6 +78,30 @@ Deno.test("auditLine() is one line of JSON for any call", () => {
   }));
 });
 
+Deno.test("auditTo() writes the lines of auditLine(), whichever calls came before", async () => {
+  const rpc = eventArbitraries.rpc.filter(({ operation }) => operation !== "status");
+  // Events with the same objects, as calls under one data key have them.
+  const calls = fc.uniqueArray(rpc, { maxLength: 3 }).chain((few) =>
+    few.length === 0 ? fc.constant([]) : fc.array(fc.tuple(fc.constantFrom(...few), fc.constantFrom(at, at + 1)))
+  );
+  await fc.assert(fc.asyncProperty(calls, async (calls) => {
+    const pieces: Uint8Array[] = [];
+    const target: LineTarget = {
+      prepare: () => Promise.resolve(false),
+      write: (bytes) => Promise.resolve(pieces.push(bytes.slice()) && bytes.length),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const audit = auditTo(target, { now, onReport });
+    for (const [event, when] of calls) audit.record({ ...event, uid: `${event.uid}"` }, when);
+    await audit[Symbol.asyncDispose]();
+    const text = pieces.map((piece) => new TextDecoder().decode(piece)).join("");
+    assert.equal(
+      text,
+      calls.map(([event, when], n) => auditLine({ ...event, uid: `${event.uid}"` }, n + 1, when)).join(""),
+    );
+  }));
+});
+
 Deno.test("openAudit() writes every Encrypt and Decrypt, and no Status", () =>
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;

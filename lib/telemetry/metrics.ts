@@ -21,6 +21,7 @@ import {
 } from "./label_values.ts";
 import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
 import { spanCounters } from "./span_metrics.ts";
+import { talliedCounter, talliedHistogram } from "./tallies.ts";
 
 // 100 µs to 10 s: an answer from memory takes fractions of a millisecond, and kube-apiserver's deadline is 3 s.
 const seconds = [
@@ -97,19 +98,17 @@ function bounded(result: Result): Result {
 
 function rpcCounters(registry: Registry, { apis }: Countable) {
   const registers = [registry];
-  const rpc = new Histogram({
+  const rpc = talliedHistogram(registry, {
     name: "trousseau_rpc_duration_seconds",
     help: "Calls of kube-apiserver or sops by API, operation and result, with the time until their answer.",
     labelNames: ["api", "operation", "result"],
-    buckets: seconds,
-    registers,
-  });
-  const calls = tallied(registry, {
+  }, seconds);
+  const calls = talliedCounter(registry, {
     name: "trousseau_rpcs_total",
     help: "Calls of kube-apiserver or sops by API, operation and result.",
     labelNames: ["api", "operation", "result"],
   });
-  const cache = tallied(registry, {
+  const cache = talliedCounter(registry, {
     name: "trousseau_cache_requests_total",
     help: "Decrypts by how they came by their data key; stale is a cached one served on while its KMS is away.",
     labelNames: ["result"],
@@ -123,50 +122,22 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
   for (const [api, operations] of Object.entries(apis)) {
     for (const operation of operations) {
       // Only `ok` of the histogram: each label set of a histogram has about twenty samples.
-      rpc.zero({ api, operation, result: "ok" });
+      rpc.zero([api, operation, "ok"]);
       for (const result of results) calls([api, operation, result], 0);
     }
   }
   for (const result of cacheResults) cache([result], 0);
   return {
     rpc({ api, operation, result, seconds, cache: how, foreign: format }) {
-      rpc.observe(calls([api, operation, bounded(result)], 1), seconds);
+      const values = [api, operation, bounded(result)];
+      calls(values, 1);
+      rpc.observe(values, seconds);
       if (how !== undefined) cache([how], 1);
       if (format !== undefined) foreign.inc({ format });
     },
     // A configured format is exported as 0 before the first read.
     foreign: ({ format }) => foreign.inc({ format }, 0),
   } satisfies Partial<Counters>;
-}
-
-/**
- * Makes a counter whose sums are kept in plain numbers until the metrics are rendered. prom-client would sort and join
- * the labels of each call.
- *
- * @returns a function that adds to the sum of label values, in the order of their names, and returns their labels.
- */
-function tallied(registry: Registry, about: { name: string; help: string; labelNames: string[] }) {
-  const sums = new Map<string, { readonly labels: Readonly<Record<string, string>>; added: number }>();
-  new Counter({
-    ...about,
-    registers: [registry],
-    collect() {
-      for (const sum of sums.values()) {
-        this.inc(sum.labels, sum.added);
-        sum.added = 0;
-      }
-    },
-  });
-  return (values: readonly string[], added: number) => {
-    const key = values.join(" ");
-    let sum = sums.get(key);
-    if (sum === undefined) {
-      sum = { labels: Object.fromEntries(about.labelNames.map((name, at) => [name, values[at] ?? ""])), added: 0 };
-      sums.set(key, sum);
-    }
-    sum.added += added;
-    return sum.labels;
-  };
 }
 
 /** The label of a value that is in no list. */
@@ -202,14 +173,12 @@ function requestCounters(registry: Registry, { requests }: Countable) {
 
 function providerCounters(registry: Registry, { providers }: Countable) {
   const registers = [registry];
-  const durations = new Histogram({
+  const durations = talliedHistogram(registry, {
     name: "trousseau_provider_call_duration_seconds",
     help: "Calls to a KMS by verb and result, with the time until their answer.",
     labelNames: ["provider", "kind", "verb", "result"],
-    buckets: seconds,
-    registers,
-  });
-  const calls = tallied(registry, {
+  }, seconds);
+  const calls = talliedCounter(registry, {
     name: "trousseau_provider_calls_total",
     help: "Calls to a KMS by verb and result.",
     labelNames: ["provider", "kind", "verb", "result"],
@@ -232,13 +201,11 @@ function providerCounters(registry: Registry, { providers }: Countable) {
     labelNames: ["provider", "result"],
     registers,
   });
-  const batches = new Histogram({
+  const batches = talliedHistogram(registry, {
     name: "trousseau_batch_items",
     help: "Items that travelled in one request to a KMS.",
     labelNames: ["provider", "verb"],
-    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
-    registers,
-  });
+  }, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
   const queue = new Gauge({
     name: "trousseau_queue_items",
     help: "Items that wait for their turn to be sent to a KMS.",
@@ -247,7 +214,7 @@ function providerCounters(registry: Registry, { providers }: Countable) {
   });
   for (const { name: provider, kind, method } of providers) {
     for (const verb of providerVerbs) {
-      durations.zero({ provider, kind, verb, result: "ok" });
+      durations.zero([provider, kind, verb, "ok"]);
       for (const result of results) calls([provider, kind, verb, result], 0);
     }
     for (const to of healthStates) changes.inc({ provider, kind, to }, 0);
@@ -259,12 +226,14 @@ function providerCounters(registry: Registry, { providers }: Countable) {
   }
   return {
     provider_call({ provider, kind, verb, result, seconds }) {
-      durations.observe(calls([provider, kind, verb, bounded(result)], 1), seconds);
+      const values = [provider, kind, verb, bounded(result)];
+      calls(values, 1);
+      durations.observe(values, seconds);
     },
     provider_health: ({ provider, kind, to }) => changes.inc({ provider, kind, to }),
     login: ({ provider, method, result }) => logins.inc({ provider, method, result: bounded(result) }),
     token_renewed: ({ provider, result }) => renewals.inc({ provider, result: bounded(result) }),
-    batch: ({ provider, verb, size }) => batches.observe({ provider, verb }, size),
+    batch: ({ provider, verb, size }) => batches.observe([provider, verb], size),
     queue: ({ provider, waiting }) => queue.set({ provider }, waiting),
   } satisfies Partial<Counters>;
 }
@@ -306,11 +275,10 @@ function ringCounters(registry: Registry) {
     help: "Data keys in the unwrap cache.",
     registers,
   });
-  const evictions = new Counter({
+  const evictions = talliedCounter(registry, {
     name: "trousseau_cache_evictions_total",
     help: "Data keys that left the unwrap cache, by the reason.",
     labelNames: ["reason"],
-    registers,
   });
   const sockets = new Counter({
     name: "trousseau_socket_events_total",
@@ -338,7 +306,7 @@ function ringCounters(registry: Registry) {
   answering.set(1);
   ready.zero({ result: "ok" });
   for (const result of results) made.inc({ result }, 0);
-  for (const reason of evictionReasons) evictions.inc({ reason }, 0);
+  for (const reason of evictionReasons) evictions([reason], 0);
   for (const action of socketActions) sockets.inc({ action }, 0);
   for (const action of portActions) port.inc({ action }, 0);
   return {
@@ -350,7 +318,7 @@ function ringCounters(registry: Registry) {
     key_id: () => keyIds.inc(),
     outage: ({ state }) => outages(state),
     cache_size: ({ entries: count }) => entries.set(count),
-    cache_evicted: ({ reason }) => evictions.inc({ reason }),
+    cache_evicted: ({ reason }) => evictions([reason], 1),
     socket({ action }) {
       sockets.inc({ action });
       if (action === "silent") answering.set(0);

@@ -23,8 +23,12 @@ export function escapedText(text: string): string {
   return unprintable.test(short) ? short.replace(everyUnprintable, escaped) : short;
 }
 
+// Characters that a JSON string holds as they are, in ASCII.
+const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
 /** A JSON string literal with its quotes, cut as {@linkcode limited} does, without unprintable characters. */
 export function jsonText(text: string): string {
+  if (text.length <= maxText && plain.test(text)) return `"${text}"`;
   const literal = JSON.stringify(limited(text));
   return unprintable.test(literal) ? literal.replace(everyUnprintable, escaped) : literal;
 }

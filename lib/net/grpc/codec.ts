@@ -82,7 +82,8 @@ function readField(
   message: Record<string, unknown>,
 ): void {
   const tag = reader.uint32();
-  const [id, wireType] = [tag >>> 3, tag & 7];
+  const id = tag >>> 3;
+  const wireType = tag & 7;
   if (id === 0 || wireType === startGroup) throw malformed();
   const field = fields[id];
   if (field === undefined) {

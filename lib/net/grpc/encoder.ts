@@ -10,7 +10,8 @@ import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
 
 /**
- * Encodes a message. A field that is absent, `undefined` or `null` is left out.
+ * Encodes a message. A field that is absent, `undefined` or `null` is left out. A frozen map is encoded once and its bytes
+ * are copied from then on: neither it nor its values may change.
  *
  * @param headroom number of bytes to leave free in front of the message; 0 if left out. Their content is undefined.
  */
@@ -26,8 +27,9 @@ interface ValueKind {
 interface EncodedField {
   readonly name: string;
   readonly tag: number;
-  readonly isMap: boolean;
   readonly kind: ValueKind;
+  /** For a map, its encoded entries where they are kept. */
+  readonly kept: WeakMap<object, Buffer> | undefined;
 }
 
 type Value = never;
@@ -75,7 +77,10 @@ function messageKind(type: protobuf.Type): ValueKind {
       let size = 0;
       for (const field of fields) {
         const value = message[field.name];
-        if (value !== undefined && value !== null) size += field.isMap ? mapSize(field, value) : sizeOf(field, value);
+        if (value === undefined || value === null) continue;
+        size += field.kept === undefined
+          ? sizeOf(field, value)
+          : keptEntries(field, value)?.length ?? mapSize(field, value);
       }
       return size;
     },
@@ -84,7 +89,9 @@ function messageKind(type: protobuf.Type): ValueKind {
       for (const field of fields) {
         const value = message[field.name];
         if (value === undefined || value === null) continue;
-        end = field.isMap ? writeMap(out, end, field, value) : writeField(out, end, field.tag, field.kind, value);
+        end = field.kept === undefined
+          ? writeField(out, end, field.tag, field.kind, value)
+          : writeEntries(out, end, field, value);
       }
       return end;
     },
@@ -99,12 +106,29 @@ function encodedField(field: protobuf.Field): EncodedField {
     : resolvedType instanceof protobuf.Type
     ? messageKind(resolvedType)
     : bytesKind;
-  return { name, tag, isMap: field instanceof protobuf.MapField, kind };
+  return { name, tag, kind, kept: field instanceof protobuf.MapField ? new WeakMap() : undefined };
 }
 
 function sizeOf({ tag, kind }: Pick<EncodedField, "tag" | "kind">, value: Value): number {
   const size = kind.size(value);
   return varintSize(tag) + varintSize(size) + size;
+}
+
+/** The encoded entries of a frozen map; `undefined` for any other one. */
+function keptEntries(field: EncodedField, map: Readonly<Record<string, Value>>): Buffer | undefined {
+  const known = field.kept?.get(map);
+  if (known !== undefined || !Object.isFrozen(map)) return known;
+  const entries = Buffer.alloc(mapSize(field, map));
+  writeMap(entries, 0, field, map);
+  field.kept?.set(map, entries);
+  return entries;
+}
+
+function writeEntries(out: Buffer, at: number, field: EncodedField, map: Readonly<Record<string, Value>>): number {
+  const entries = keptEntries(field, map);
+  if (entries === undefined) return writeMap(out, at, field, map);
+  out.set(entries, at);
+  return at + entries.length;
 }
 
 function mapSize({ tag, kind }: EncodedField, map: Readonly<Record<string, Value>>): number {

@@ -37,6 +37,21 @@ Deno.test("encoderOf() leaves room in front of the message and nothing behind it
   }));
 });
 
+Deno.test("encoderOf() writes a frozen map as often as it is sent, and sees each change of another one", () => {
+  fc.assert(fc.property(message, fc.nat(9), (sent, headroom) => {
+    const frozen = { ...sent, parts: Object.freeze({ ...sent.parts }), words: Object.freeze({ ...sent.words }) };
+    const expected = new Uint8Array(type.encode(frozen).finish());
+    for (let time = 0; time < 3; time++) {
+      deepEqual(new Uint8Array(encode(frozen, headroom).subarray(headroom)), expected);
+    }
+    const words: Record<string, string> = { ...sent.words };
+    for (const added of ["a", "b"]) {
+      words[added] = added;
+      deepEqual(new Uint8Array(encode({ words })), new Uint8Array(type.encode({ words }).finish()));
+    }
+  }));
+});
+
 Deno.test("encoderOf() leaves out what is undefined or null, and writes what is empty", () => {
   equal(encode({ text: undefined, data: null }).length, 0);
   deepEqual([...encode({ text: "", data: new Uint8Array(0) })], [0x0a, 0, 0x12, 0]);

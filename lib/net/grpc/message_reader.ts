@@ -50,8 +50,12 @@ export const acceptedEncodings = "identity";
 
 /** Writes the prefix of a message into the first {@linkcode prefixSize} bytes of `frame`; the rest is the message. */
 export function withPrefix(frame: Buffer): Buffer {
-  // The flag is 0, as the first of the five bytes of any length that fits into four.
-  frame.writeUIntBE(frame.length - prefixSize, 0, prefixSize);
+  const length = frame.length - prefixSize;
+  frame[0] = 0;
+  frame[1] = length >>> 24;
+  frame[2] = length >>> 16;
+  frame[3] = length >>> 8;
+  frame[4] = length;
   return frame;
 }
 

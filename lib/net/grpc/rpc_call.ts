@@ -27,6 +27,8 @@ export interface RpcCall {
   readonly signal: AbortSignal;
   /** Milliseconds until `signal` fires. */
   readonly deadlineMs: number;
+  /** When its request was complete, in milliseconds of `systemClock.now`; left out if that is not known. */
+  readonly began?: number;
   /** Returns the milliseconds that are left now; left out if they are not known. */
   left?(): number;
   /** The name of the call in logs: the client's uid made safe to print, or a new UUID if the client sent none. */
@@ -61,7 +63,7 @@ export class StreamCall implements RpcCall, Disposable {
   readonly #after: SetTimer;
   readonly #withoutTimeoutMs: number;
   // The time of the complete request stands for that of the headers: a request is small and arrives with them.
-  readonly #began = systemClock.now();
+  readonly began = systemClock.now();
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
   #uid: string | undefined;
@@ -79,7 +81,7 @@ export class StreamCall implements RpcCall, Disposable {
 
   get deadlineMs(): number {
     const timeout = timeoutOf(this.#sent.timeout);
-    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (systemClock.now() - this.#began);
+    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (systemClock.now() - this.began);
     return Math.min(maxMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 

@@ -47,26 +47,22 @@ export function rpcObserver<Event extends AuditEvent>(blank: () => Findings<Even
   return {
     withRpcEvent(api, operation, notify, work) {
       return (request, call) => {
-        const start = systemClock.now();
+        const start = call.began ?? systemClock.now();
         const findings = blank();
-        const note = (failure?: KmsError) => notify(event(api, operation, call, start, findings, failure));
-        const fail = (thrown: unknown): never => {
-          const error = toKmsError(thrown);
-          note(error);
-          throw error;
-        };
         try {
           const answer = work(request, call, findings);
           if (answer instanceof Promise) {
             return answer.then((value) => {
-              note();
+              notify(completed(findings, api, operation, call, start));
               return value;
-            }, fail) as typeof answer;
+            }, (thrown) => {
+              throw noted(thrown, completed(findings, api, operation, call, start), notify);
+            }) as typeof answer;
           }
-          note();
+          notify(completed(findings, api, operation, call, start));
           return answer;
         } catch (thrown) {
-          return fail(thrown);
+          throw noted(thrown, completed(findings, api, operation, call, start), notify);
         }
       };
     },
@@ -90,19 +86,29 @@ export function notedBug(notify: Notify): (thrown: unknown) => void {
   };
 }
 
-function event(
-  api: string,
-  operation: string,
-  call: RpcCall,
-  start: number,
-  findings: object,
-  failure: KmsError | undefined,
-): AuditEvent {
-  const seconds = (systemClock.now() - start) / 1000;
-  const found = { type: "rpc", api, operation, result: failure?.code ?? "ok", seconds, uid: call.uid, ...findings };
-  if (failure === undefined) return found as AuditEvent;
-  const { message, cause } = failure;
-  return { ...found, message, ...(cause !== undefined && { cause: nameOf(cause) }) } as AuditEvent;
+/** The members of an event that are set when its call ends. */
+type Completed = { -readonly [Name in keyof AuditEvent]: AuditEvent[Name] };
+
+/** Makes the findings the event of an answered call. A copy of them would cost as much as all of its members. */
+function completed(findings: object, api: string, operation: string, { uid }: RpcCall, start: number): Completed {
+  const event = findings as Completed;
+  event.type = "rpc";
+  event.api = api;
+  event.operation = operation;
+  event.result = "ok";
+  event.seconds = (systemClock.now() - start) / 1000;
+  event.uid = uid;
+  return event;
+}
+
+/** Sends the event of a failed call. @returns the error to throw. */
+function noted(thrown: unknown, event: Completed, notify: Notify): KmsError {
+  const error = toKmsError(thrown);
+  event.result = error.code;
+  event.message = error.message;
+  if (error.cause !== undefined) event.cause = nameOf(error.cause);
+  notify(event);
+  return error;
 }
 
 // Only the name is used: the message of an error from another library can hold a secret.

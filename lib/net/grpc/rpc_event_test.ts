@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { AuditEvent, CacheResult, Event } from "../../telemetry/events.ts";
 import { notedBug, rpcObserver } from "./rpc_event.ts";
@@ -72,6 +73,32 @@ Deno.test("withRpcEvent() turns an unknown error into an internal one, without i
   throws(() => handler({}, call), { code: "internal" });
   ok(!JSON.stringify(events).includes("hunter2"));
   ok(JSON.stringify(events).includes("RangeError"));
+});
+
+Deno.test("withRpcEvent() counts the seconds of a call from the moment at which its request was complete", () => {
+  const { events, notify } = noted();
+  const handler = withRpcEvent("v2", "status", notify, () => 7);
+  handler({}, { ...call, began: systemClock.now() - 3_600_000 });
+  handler({}, call);
+  const [since, at] = events.map((event) => event.type === "rpc" ? event.seconds : NaN);
+  ok(since !== undefined && since >= 3_600);
+  ok(at !== undefined && at >= 0 && at < 3_600);
+});
+
+Deno.test("withRpcEvent() sends each call's own event, which later calls do not change", () => {
+  const { events, notify } = noted();
+  const handler = withRpcEvent("v2", "encrypt", notify, (keyId: string, _call, findings) => {
+    findings.keyId = keyId;
+    if (keyId === "bad") throw new KmsError("integrity", "Cannot.");
+    return keyId;
+  });
+  handler("one", call);
+  throws(() => handler("bad", { ...call, uid: "uid-2" }));
+  handler("two", { ...call, uid: "uid-3" });
+  deepEqual(
+    events.map((event) => event.type === "rpc" && [event.keyId, event.result, event.uid, event.message]),
+    [["one", "ok", "uid-1", undefined], ["bad", "integrity", "uid-2", "Cannot."], ["two", "ok", "uid-3", undefined]],
+  );
 });
 
 Deno.test("withRpcEvent() begins each call with blank findings", () => {

@@ -116,25 +116,28 @@ class UnaryCall implements StreamReceiver {
 
   /** A synchronous answer is sent without a promise, which keeps Status and Encrypt fast. */
   #handle(request: Request, call: StreamCall): void {
-    const fail = (thrown: unknown) => {
-      call[Symbol.dispose]();
-      refuse(this.#stream, rpcStatus(thrown, call.uid));
-    };
-    const answer = (value: unknown) => {
-      call[Symbol.dispose]();
-      try {
-        this.#stream.answer({ head, body: withPrefix(this.#route.encode(value, prefixSize)), trailers: good });
-      } catch (thrown) {
-        fail(thrown);
-      }
-    };
     try {
       const value = this.#route.handler(request, call);
-      if (value instanceof Promise) value.then(answer, fail);
-      else answer(value);
+      if (value instanceof Promise) {
+        value.then((answer) => this.#answer(answer, call), (thrown) => this.#fail(thrown, call));
+      } else this.#answer(value, call);
     } catch (thrown) {
-      fail(thrown);
+      this.#fail(thrown, call);
     }
+  }
+
+  #answer(value: unknown, call: StreamCall): void {
+    call[Symbol.dispose]();
+    try {
+      this.#stream.answer({ head, body: withPrefix(this.#route.encode(value, prefixSize)), trailers: good });
+    } catch (thrown) {
+      this.#fail(thrown, call);
+    }
+  }
+
+  #fail(thrown: unknown, call: StreamCall): void {
+    call[Symbol.dispose]();
+    refuse(this.#stream, rpcStatus(thrown, call.uid));
   }
 
   #refuseFault(fault: Fault): void {
@@ -163,5 +166,8 @@ function encoded(details: string): string {
 }
 
 function isGrpc(headers: RequestHeaders): boolean {
-  return headers.method === "POST" && contentType.test(headers.get("content-type") ?? "");
+  if (headers.method !== "POST") return false;
+  const sent = headers.get("content-type") ?? "";
+  // The usual value needs no pattern.
+  return sent === "application/grpc" || contentType.test(sent);
 }

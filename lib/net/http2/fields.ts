@@ -60,7 +60,23 @@ export function requestHeaders(fields: readonly Field[]): RequestHeaders | undef
   const method = valueOf(fields, ":method");
   const path = valueOf(fields, ":path");
   if (method === undefined || valueOf(fields, ":scheme") === undefined || !path) return undefined;
-  return { method, path, get: (name) => valueOf(fields, name) };
+  return new FieldHeaders(fields, method, path);
+}
+
+class FieldHeaders implements RequestHeaders {
+  readonly method: string;
+  readonly path: string;
+  readonly #fields: readonly Field[];
+
+  constructor(fields: readonly Field[], method: string, path: string) {
+    this.#fields = fields;
+    this.method = method;
+    this.path = path;
+  }
+
+  get(name: string): string | undefined {
+    return valueOf(this.#fields, name);
+  }
 }
 
 function valueOf(fields: readonly Field[], name: string): string | undefined {

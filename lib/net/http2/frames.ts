@@ -89,14 +89,14 @@ export class FrameSplitter {
     const bytes = this.#bytes;
     const from = this.#at + frameHead;
     if (!this.#prefaceReceived || from > bytes.length) return this.#wait();
-    const to = from + bytes.readUIntBE(this.#at, 3);
+    const at = this.#at;
+    const to = from + ((bytes[at] as number) << 16 | (bytes[at + 1] as number) << 8 | bytes[at + 2] as number);
     if (to - from > maxPayload) throw new ConnectionError("FRAME_SIZE_ERROR", "A frame is too large.");
     if (to > bytes.length) return this.#wait();
-    const [type = 0, flags = 0] = [bytes[this.#at + 3], bytes[this.#at + 4]];
-    // The highest bit is reserved and ignored (RFC 9113, section 4.1).
-    const stream = bytes.readUInt32BE(this.#at + 5) & 0x7fff_ffff;
+    // The highest bit of the stream is reserved and ignored (RFC 9113, section 4.1).
+    const stream = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
     this.#at = to;
-    return { type, flags, stream, bytes, from, to };
+    return { type: bytes[at + 3] as number, flags: bytes[at + 4] as number, stream, bytes, from, to };
   }
 
   /** Keeps a copy of the incomplete frame. A view would retain the whole read, with plaintext, in memory. */
@@ -166,7 +166,8 @@ export class FrameWriter {
   settings(settings: readonly (readonly [id: number, value: number])[]): void {
     this.#begin("SETTINGS", 0, 0, settings.length * 6);
     for (const [id, value] of settings) {
-      this.#at = this.#bytes.writeUInt16BE(id, this.#at);
+      this.#uint8(id >>> 8);
+      this.#uint8(id);
       this.#uint32(value);
     }
   }
@@ -196,14 +197,24 @@ export class FrameWriter {
   #begin(type: keyof typeof frameTypes, flags: number, stream: number, length: number): void {
     if (this.#at === 0) this.#onFilled();
     this.#reserve(frameHead + length);
-    this.#at = this.#bytes.writeUIntBE(length, this.#at, 3);
-    this.#at = this.#bytes.writeUInt8(frameTypes[type], this.#at);
-    this.#at = this.#bytes.writeUInt8(flags, this.#at);
+    this.#uint8(length >>> 16);
+    this.#uint8(length >>> 8);
+    this.#uint8(length);
+    this.#uint8(frameTypes[type]);
+    this.#uint8(flags);
     this.#uint32(stream);
   }
 
+  // The writers of `Buffer` check value and offset of each number: together they would take as long as the frame.
+  #uint8(value: number): void {
+    this.#bytes[this.#at++] = value;
+  }
+
   #uint32(value: number): void {
-    this.#at = this.#bytes.writeUInt32BE(value, this.#at);
+    this.#uint8(value >>> 24);
+    this.#uint8(value >>> 16);
+    this.#uint8(value >>> 8);
+    this.#uint8(value);
   }
 
   #reserve(length: number): void {

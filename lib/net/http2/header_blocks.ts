@@ -54,10 +54,11 @@ export class HeaderBlocks {
     const isLast = (frame.flags & frameFlags.END_HEADERS) !== 0;
     if (this.#partial !== undefined) return this.#continue(this.#partial, frame, isLast);
     const { from, to, dependsOnItself } = blockPart(frame);
+    const { stream } = frame;
     const endStream = (frame.flags & frameFlags.END_STREAM) !== 0;
-    const about = { stream: frame.stream, endStream, dependsOnItself };
-    if (isLast) return { ...about, fields: this.#hpack.read(frame.bytes, from, to) };
-    this.#partial = { ...about, bytes: Buffer.from(frame.bytes.subarray(from, to)), size: to - from, frames: 0 };
+    if (isLast) return { stream, endStream, dependsOnItself, fields: this.#hpack.read(frame.bytes, from, to) };
+    const bytes = Buffer.from(frame.bytes.subarray(from, to));
+    this.#partial = { stream, endStream, dependsOnItself, bytes, size: to - from, frames: 0 };
     return undefined;
   }
 

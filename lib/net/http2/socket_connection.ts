@@ -99,11 +99,11 @@ export class SocketConnection implements TurnTask {
   #receive(read: Buffer): void {
     this.#readAt = this.#turns.now;
     this.connection.receive(read);
-    this.#requestTurn();
+    this.#requestTurn(this.#readAt);
   }
 
-  #requestTurn(): void {
-    this.#turns.ask(this);
+  #requestTurn(now?: number): void {
+    this.#turns.ask(this, now);
     if (this.#turns.waits(this)) this.#setReading(false);
   }
 

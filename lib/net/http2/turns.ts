@@ -93,13 +93,15 @@ export class Turns {
   /**
    * Requests a turn. It starts at once if the task is the only one or no turn has started in this pass of the event loop;
    * otherwise the task is queued. Without the queue, a socket that always has data would be read again and again, and no other one.
+   *
+   * @param now the current time, if the caller has just read {@linkcode Turns.now}.
    */
-  ask(turner: TurnTask): void {
+  ask(turner: TurnTask, now: number = this.#options.now()): void {
     if (this.#round !== "none") return this.#behind.has(turner) ? undefined : void this.#fresh.add(turner);
     this.#round = "running";
     // The event loop was idle since then, so that it has polled its sockets.
-    if (this.#options.now() - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
-    this.#give(turner);
+    if (now - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
+    this.#give(turner, now);
     // No other task can wait for the rest of this pass.
     if (this.#isAlone && this.#behind.size === 0 && this.#worked < turnLimits.onlyMs) this.#round = "none";
     else this.#plan();
@@ -156,8 +158,7 @@ export class Turns {
     }
   }
 
-  #give(turner: TurnTask): void {
-    const began = this.#options.now();
+  #give(turner: TurnTask, began: number = this.#options.now()): void {
     const { turnMs, onlyMs } = turnLimits;
     this.#until = began + (this.#isAlone ? Math.max(turnMs, onlyMs - this.#worked) : turnMs);
     if (turner.turn(this.#isOver)) this.#behind.add(turner);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exactText, fromBase64 } from "../../base/bytes.ts";
+import { exactText } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 /** A version of a Transit key. */
@@ -38,9 +38,17 @@ export function parseVersion(name: string): KeyVersion | undefined {
 export function prefixVersion(ciphertext: string): number | undefined {
   if (ciphertext.length > providerLimits.ciphertext) return undefined;
   const [, number, sealed = ""] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ciphertext) ?? [];
-  if (number === undefined || sealed.length % 4 !== 0) return undefined;
-  // Only the last four digits can have unused bits.
-  return fromBase64(sealed.slice(-4)) === undefined ? undefined : Number(number);
+  if (number === undefined || sealed.length % 4 !== 0 || hasUnusedBits(sealed)) return undefined;
+  return Number(number);
+}
+
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** Whether the last digit of a text in base64 with padding has bits that are no part of a byte and not zero. */
+function hasUnusedBits(text: string): boolean {
+  if (!text.endsWith("=")) return false;
+  const [last, bits] = text.endsWith("==") ? [text.at(-3), 0x0f] : [text.at(-2), 0x03];
+  return (digits.indexOf(last ?? "") & bits) !== 0;
 }
 
 /** The text of a wrapped DEK and the key version in its prefix; `undefined` if it is not a Transit ciphertext. */

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { base64, utf8 } from "../../base/bytes.ts";
+import fc from "fast-check";
+import { base64, fromBase64, utf8 } from "../../base/bytes.ts";
 import { parseCiphertext, parseVersion, prefixVersion, versionName } from "./ciphertext.ts";
 
 Deno.test("parseVersion() reads what versionName() wrote, in its one form", () => {
@@ -40,6 +41,22 @@ Deno.test("prefixVersion() takes one spelling of base64, and nothing around it",
     ]
   ) {
     equal(prefixVersion(text), undefined, text);
+  }
+});
+
+Deno.test("prefixVersion() takes the texts that have no other spelling", () => {
+  const digit = fc.constantFrom(..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+  fc.assert(
+    fc.property(fc.array(digit, { minLength: 4, maxLength: 8 }), (digits) => {
+      const sealed = digits.join("");
+      equal(prefixVersion(`vault:v1:${sealed}`), fromBase64(sealed) === undefined ? undefined : 1, sealed);
+    }),
+    { numRuns: 5000 },
+  );
+  for (const one of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+    for (const sealed of [`Q${one}==`, `QU${one}=`, `QUI${one}`]) {
+      equal(prefixVersion(`vault:v1:${sealed}`), fromBase64(sealed) === undefined ? undefined : 1, sealed);
+    }
   }
 });
 

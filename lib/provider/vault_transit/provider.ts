@@ -8,6 +8,7 @@ import { systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Batcher } from "../batching.ts";
 import type { KeyExamination } from "../key_findings.ts";
+import type { ProviderVerb } from "../../telemetry/events.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
 import { field } from "../../net/https/fields.ts";
@@ -55,6 +56,7 @@ class VaultTransit implements Provider {
   readonly name: string;
   readonly kind = "vault-transit";
   readonly canUnwrap = true;
+  readonly #actions: Readonly<Record<ProviderVerb, string>>;
   readonly #client: VaultClient;
   readonly #session: Session | AgentSession;
   /** `undefined` if an agent logs in. */
@@ -68,6 +70,8 @@ class VaultTransit implements Provider {
     const { notify, reloads, stateFolder, clock = systemClock } = context;
     const { name: provider, auth, addresses, namespace = "" } = settings;
     this.name = provider;
+    const actionFor = (verb: ProviderVerb) => `${verb} with provider "${provider}"`;
+    this.#actions = { probe: actionFor("probe"), wrap: actionFor("wrap"), unwrap: actionFor("unwrap") };
     this.#settings = settings;
     this.#client = client;
     const refused = new RefusedLogins({
@@ -92,8 +96,9 @@ class VaultTransit implements Provider {
       reloads,
     });
     this.#key = new TransitKey(this.#session, settings.mount, settings.key, clock);
-    this.#wraps = new Batcher({ ...batching, provider, verb: "wrap", notify, send: this.#encrypt.bind(this) });
-    this.#unwraps = new Batcher({ ...batching, provider, verb: "unwrap", notify, send: this.#decrypt.bind(this) });
+    const batches = { ...batching, provider, notify, clock };
+    this.#wraps = new Batcher({ ...batches, verb: "wrap", send: this.#encrypt.bind(this) });
+    this.#unwraps = new Batcher({ ...batches, verb: "unwrap", send: this.#decrypt.bind(this) });
   }
 
   probe(call: CallOptions): Promise<KeyState> {
@@ -111,7 +116,7 @@ class VaultTransit implements Provider {
   }
 
   async unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
-    const { action } = this.#call("unwrap", call.signal);
+    const action = this.#actions.unwrap;
     const version = parseVersion(wrapped.version);
     const parsed = parseCiphertext(wrapped.ciphertext);
     if (parsed === undefined) {
@@ -155,8 +160,8 @@ class VaultTransit implements Provider {
     this.#client[Symbol.dispose]();
   }
 
-  #call(verb: "probe" | "wrap" | "unwrap", signal: AbortSignal): VaultCall {
-    return { signal, action: `${verb} with provider "${this.name}"` };
+  #call(verb: ProviderVerb, signal: AbortSignal): VaultCall {
+    return { signal, action: this.#actions[verb] };
   }
 
   async #encrypt(items: readonly WrapItem[], signal: AbortSignal): Promise<readonly (string | KmsError)[]> {

@@ -11,10 +11,10 @@ import { decodeEnvelope, decodeFrame, type EnvelopeFrame } from "../../envelope/
 import type { ForeignReader, ForeignSource } from "../../envelope/foreign.ts";
 import type { WrapQuorum } from "../../envelope/quorum.ts";
 import type { OpenedSeed } from "../../envelope/dek_resolver.ts";
-import { maxUsesOfDek, openSeed } from "../../envelope/seal.ts";
+import { maxUsesOfDek, openSeed, SealContexts } from "../../envelope/seal.ts";
 import type { UnwrapStrategy } from "../../envelope/unwrap.ts";
 import type { UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
-import { decodeAnnotations } from "../../envelope/wrap.ts";
+import { AnnotationReader, decodeAnnotations } from "../../envelope/wrap.ts";
 import { KekGroup, type NamedProvider } from "../../kek/kek_group.ts";
 import type { CallOptions } from "../../provider/provider.ts";
 import type { KmsApi } from "../../api/kms/messages.ts";
@@ -160,6 +160,8 @@ class KmsPluginService implements OpenedService {
   readonly #ring: KeyRing;
   readonly #group: KekGroup;
   readonly #foreign: ForeignReader;
+  readonly #contexts = new SealContexts();
+  readonly #annotations = new AnnotationReader();
 
   constructor(ring: KeyRing, group: KekGroup, foreign: ForeignReader) {
     this.#ring = ring;
@@ -214,9 +216,9 @@ class KmsPluginService implements OpenedService {
   }
 
   #decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Decrypted | Promise<Decrypted> {
-    const { keyId, wraps, envelope } = parse(sealed, api);
-    const { threshold, reference } = envelope;
-    const context = { purpose: api, threshold, keyId, reference };
+    const { keyId, wraps, envelope } = this.#parse(sealed, api);
+    const { reference } = envelope;
+    const context = this.#contexts.of(api, keyId, envelope);
     const request = { wraps, reference, purpose: api, open: (dek: Uint8Array) => openSeed(dek, envelope, context) };
     const answered = ({ seed, holders, cache, own }: OpenedSeed): Decrypted => {
       // v1beta1's health check and `trousseau probe` decrypt a seed that this process has just sealed. Their success is
@@ -226,6 +228,13 @@ class KmsPluginService implements OpenedService {
     };
     const cached = this.#group.openCached(request);
     return cached === undefined ? this.#group.open(request, call).then(answered) : answered(cached);
+  }
+
+  #parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
+    if (api === "v1beta1") return decodeFrame(ciphertext, api);
+    if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
+    const wraps = decodeAnnotations(annotations, this.#annotations.decode);
+    return { keyId, wraps, envelope: decodeEnvelope(ciphertext) };
   }
 
   async #read(format: ForeignFormat, sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
@@ -239,10 +248,4 @@ class KmsPluginService implements OpenedService {
     await this.#group[Symbol.asyncDispose]();
     await this.#ring[Symbol.asyncDispose]();
   }
-}
-
-function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
-  if (api === "v1beta1") return decodeFrame(ciphertext, api);
-  if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
-  return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };
 }

@@ -37,7 +37,8 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       if (now.say === "refuse") throw now.error;
       if (now.say === "unwell" && equalBytes(plain, ping)) throw new KmsError("unreachable", now.message);
       const { keyId, ciphertext, providers } = service.encrypt(plain, "v1beta1");
-      Object.assign(findings, { keyId, providers });
+      findings.keyId = keyId;
+      findings.providers = providers;
       return { cipher: checkFrameAnswer(ciphertext) };
     }),
 
@@ -49,7 +50,9 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       const sealed = { keyId: "", ciphertext: cipher, annotations: {} };
       noteForeign(findings, service.foreignFormat(sealed, "v1beta1"));
       const answered = ({ plaintext, keyId, providers, cache }: Decrypted) => {
-        Object.assign(findings, { keyId, providers, cache });
+        findings.keyId = keyId;
+        findings.providers = providers;
+        findings.cache = cache;
         return { plain: plaintext };
       };
       const opened = service.decrypt(sealed, "v1beta1", call);

@@ -44,7 +44,8 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
       const now = context.decide("encrypt");
       if (now.say === "refuse") throw now.error;
       const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
-      Object.assign(findings, { keyId, providers });
+      findings.keyId = keyId;
+      findings.providers = providers;
       return checkAnswer({ ciphertext, key_id: keyId, annotations });
     }),
 

@@ -10,9 +10,9 @@
 import { concat } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { KmsError, toKmsError } from "../../base/errors.ts";
-import { decodeFrame, encodeEnvelope, encodeFrameHead, formatSizes } from "../../envelope/format.ts";
+import { decodeFrame, encodeFrameHead, formatSizes } from "../../envelope/format.ts";
 import { type QuorumMember, quorumSize, type WrapQuorum } from "../../envelope/quorum.ts";
-import { newDek, openSeed, type SealContext, sealSeed } from "../../envelope/seal.ts";
+import { newDek, openSeed, type SealContext, sealEnvelope } from "../../envelope/seal.ts";
 import type { UnwrapStrategy } from "../../envelope/unwrap.ts";
 import type { UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
 import { foreignBytes, referenceTo } from "../../envelope/wrap.ts";
@@ -130,8 +130,8 @@ class SopsKeyService implements SopsService, AsyncDisposable {
     const dek = newDek();
     try {
       const wraps = await this.#group.wrap({ dek, purpose: "sops", ...key }, call.signal);
-      const envelope = sealSeed(dek, plaintext, contextOf(name, referenceTo(wraps)));
-      const frame = concat(encodeFrameHead(name, wraps, "sops"), encodeEnvelope(envelope));
+      const envelope = sealEnvelope(dek, plaintext, contextOf(name, referenceTo(wraps)));
+      const frame = concat(encodeFrameHead(name, wraps, "sops"), envelope);
       if (frame.length > formatSizes.frame) throw new KmsError("internal", "The wraps do not fit into a frame.");
       return { frame, providers: wraps.map(({ name, version }) => ({ name, version })) };
     } finally {

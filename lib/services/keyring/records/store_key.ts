@@ -6,8 +6,8 @@
  */
 import { concat, equalBytes, hex, sha256Hex } from "../../../base/bytes.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { decodeFrame, encodeEnvelope, encodeFrameHead, type EnvelopeFrame } from "../../../envelope/format.ts";
-import { openSeed, type SealContext, sealSeed } from "../../../envelope/seal.ts";
+import { decodeFrame, encodeFrameHead, type EnvelopeFrame } from "../../../envelope/format.ts";
+import { openSeed, type SealContext, sealEnvelope } from "../../../envelope/seal.ts";
 import { referenceTo, type Wrap } from "../../../envelope/wrap.ts";
 import type { StoredRow } from "../engine/engine.ts";
 
@@ -66,7 +66,7 @@ export function keyNameText({ storeId, id, use, epoch, createdAt }: KeyName): st
 /** The row of a store key. @param key 32 bytes. @param dek 32 bytes, wrapped as `wraps`. */
 export function encodeStoreKey(key: Uint8Array, name: KeyName, dek: Uint8Array, wraps: readonly Wrap[]): Uint8Array {
   const context = contextOf(keyNameText(name), referenceTo(wraps));
-  return concat(encodeFrameHead(context.keyId, wraps, "keyring"), encodeEnvelope(sealSeed(dek, key, context)));
+  return concat(encodeFrameHead(context.keyId, wraps, "keyring"), sealEnvelope(dek, key, context));
 }
 
 /**

@@ -182,12 +182,15 @@ export class KeyRing implements AsyncDisposable {
     if (ready.uses === 1) this.#options.onFirstUse(ready);
     // v1beta1 has no key ID.
     if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId);
-    const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
-    if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
+    if (!this.#replace && (api === "v2" || ready.wearsOut || this.#isTooOld(ready))) {
       this.#replace = true;
       this.#wakeSignal.wake();
     }
     return sealed;
+  }
+
+  #isTooOld({ madeAt }: ReadyDek): boolean {
+    return this.#options.clock.now() - madeAt >= this.#options.dekMaxAgeMs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,8 +6,8 @@
 import { concat } from "../../../base/bytes.ts";
 import { KmsError } from "../../../base/errors.ts";
 import type { KmsApi } from "../../../api/kms/messages.ts";
-import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
-import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
+import { encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
+import { bound, type SealContext, sealEnvelope } from "../../../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";
 import type { Encrypted } from "../status.ts";
 
@@ -91,7 +91,7 @@ export class ReadyDek {
     }
     this.#uses++;
     const { keyId } = this;
-    const envelope = encodeEnvelope(sealSeed(this.#dek, seed, this.#contexts[api]));
+    const envelope = sealEnvelope(this.#dek, seed, this.#contexts[api]);
     return api === "v2"
       ? { keyId, ciphertext: envelope, annotations: this.#annotations, providers: this.#providers }
       : { keyId, ciphertext: concat(this.#frameHead, envelope), annotations: {}, providers: this.#providers };

@@ -9,8 +9,8 @@
  * @module
  */
 import { sha256Hex } from "../../../base/bytes.ts";
-import { decodeEnvelope, encodeEnvelope } from "../../../envelope/format.ts";
-import { openSeed, type SealContext, sealSeed } from "../../../envelope/seal.ts";
+import { decodeEnvelope } from "../../../envelope/format.ts";
+import { openSeed, type SealContext, sealEnvelope } from "../../../envelope/seal.ts";
 import type { Unwrapper } from "../../../envelope/unwrap.ts";
 import { referenceTo, type Wrap } from "../../../envelope/wrap.ts";
 import { type ErrorCode, KmsError } from "../../../base/errors.ts";
@@ -69,7 +69,7 @@ export function makeSentinel(dek: Uint8Array, wrap: Wrap, kind: string, keyId: s
     keyId,
     madeAt,
     wrapped: wrap.ciphertext.slice(),
-    envelope: encodeEnvelope(sealSeed(dek, random, contextOf(wrap, keyId))),
+    envelope: sealEnvelope(dek, random, contextOf(wrap, keyId)),
     sha256: sha256Hex(random),
     test: { at: madeAt, code: "ok", message: "" },
     lost: false,
