@@ -17,6 +17,7 @@ export const navigation = [
     title: "Start",
     pages: [
       "README.md",
+      "docs/requirements.md",
       "docs/install.md",
       "docs/packages.md",
       "docs/configuration.md",
@@ -71,7 +72,9 @@ export const navigation = [
   {
     title: "Operation",
     pages: [
+      "docs/day-2.md",
       "docs/operations.md",
+      "docs/upgrade.md",
       "docs/monitoring.md",
       "docs/traces.md",
       "docs/doctor.md",
