@@ -82,8 +82,7 @@ const defaultBytes = 1 << 20;
 /** One address with its connection pool. */
 export class HttpsEndpoint implements Disposable {
   readonly #address: Address;
-  /** Server and address, in messages. */
-  readonly #name: string;
+  readonly #server: string;
   readonly #kept: HttpAgent | HttpsAgent;
   readonly #fresh: HttpAgent | HttpsAgent;
   readonly #serverName: string | undefined;
@@ -99,7 +98,7 @@ export class HttpsEndpoint implements Disposable {
    */
   constructor(server: string, address: string, tls: TlsMaterial, waits: Waits = new Waits()) {
     const at = this.#address = addressOf(address);
-    this.#name = `${server} at ${at.shown}`;
+    this.#server = server;
     this.#serverName = tls.serverName;
     this.#waits = waits;
     const secured = {
@@ -195,7 +194,7 @@ export class HttpsEndpoint implements Disposable {
     const unsendable = Object.entries(request.headers).some(([name, value]) => !canBeSent(name, value));
     if (unsendable) return Promise.reject(this.#unsendable(action));
     return new Promise((resolve, reject) => {
-      const wait = this.#waits.begin(this.#name);
+      const wait = this.#waits.begin(this.#name());
       const sent = this.#start(request, signal, request.once === true ? this.#fresh : agent);
       const onAbort = () => {
         // A connection that lost one request can lose the next: all idle ones are closed.
@@ -275,7 +274,7 @@ export class HttpsEndpoint implements Disposable {
   #unreadable(action: string, fault: AnswerFault, maxBytes: number): KmsError {
     if (fault === "tooLong") {
       const most = `${maxBytes / defaultBytes} MiB`;
-      return new KmsError("provider_protocol", `Cannot ${action}: ${this.#name} answered more than ${most}.`);
+      return new KmsError("provider_protocol", `Cannot ${action}: ${this.#name()} answered more than ${most}.`);
     }
     const speaksTls = fault === "plainOnTls" && !this.#address.secure;
     return this.#unreachable(action, speaksTls ? connectionFailures.speaksTls : connectionFailures.cutShort);
@@ -285,13 +284,17 @@ export class HttpsEndpoint implements Disposable {
   #unsendable(action: string): KmsError {
     return new KmsError(
       "config",
-      `Cannot ${action}: the secret for ${this.#name} holds a character that cannot be sent, such as a line break or ` +
+      `Cannot ${action}: the secret for ${this.#name()} holds a character that cannot be sent, such as a line break or ` +
         "a dash of a word processor; write it anew into its file or variable.",
     );
   }
 
   #unreachable(action: string, why: string, cause?: Error): KmsError {
-    return new KmsError("unreachable", `Cannot ${action}: ${this.#name} ${why}.`, { cause });
+    return new KmsError("unreachable", `Cannot ${action}: ${this.#name()} ${why}.`, { cause });
+  }
+
+  #name(): string {
+    return `${this.#server} at ${this.#address.shown}`;
   }
 
   #dropIdle(): void {
