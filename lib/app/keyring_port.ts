@@ -13,7 +13,11 @@ import type { KeyringConfig } from "../config/config.ts";
 import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
 import type { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
-import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
+import {
+  authorityFingerprint,
+  type CurrentCertificate,
+  ServerCertificateFile,
+} from "../services/keyring/identity/server_certificate.ts";
 import type { Notify } from "../telemetry/events.ts";
 
 /** Bytes of a PEM file: a chain of some certificates. */
@@ -31,7 +35,8 @@ export class KeyringPort {
   readonly #parts: KeyringPortParts;
   #listener: TlsListener | undefined;
   #failure: string | undefined;
-  #certificateEnds: number | undefined;
+  /** The pair of this store's authority; `undefined` for files of the operator. */
+  #own: CurrentCertificate | undefined;
   #fingerprint = "";
 
   constructor(parts: KeyringPortParts) {
@@ -50,7 +55,7 @@ export class KeyringPort {
 
   /** The end of the certificate in milliseconds since the epoch; `undefined` for a certificate of the operator. */
   get certificateEnds(): number | undefined {
-    return this.#certificateEnds;
+    return this.#own?.notAfter;
   }
 
   /** The reason why the port does not answer; `""` if there is none. */
@@ -90,8 +95,9 @@ export class KeyringPort {
       });
     } else this.#listener.renew(pair);
     this.#sayFingerprint(this.#listener, authorityFingerprint(pair.chain));
-    // The port needs no copy of the authorities: it is served before the file is written, and without it.
+    // The port needs none of its files: it is served before they are written, and without them.
     if (tls.files === undefined) await keepText(join(state, "ca.pem"), await authority.trusted(signal));
+    if (this.#own?.failure !== undefined) throw this.#own.failure;
   }
 
   /** Said at the start and when another authority has signed the certificate. */
@@ -112,9 +118,8 @@ export class KeyringPort {
     }
     const names = [...new Set([...tls.names, "localhost", "127.0.0.1"])];
     const file = new ServerCertificateFile(join(state, "tls.pem"), names, { authority, clock: systemClock });
-    const { key, chain, notAfter } = await file.current(signal);
-    this.#certificateEnds = notAfter;
-    return { key, chain };
+    this.#own = await file.current(signal, this.#own);
+    return this.#own;
   }
 
   #say(action: "serving" | "warning", message: string): void {
