@@ -329,6 +329,7 @@ export class Secrets {
         const [found, now] = [await this.#tree.find(tx, path), this.#now()];
         checkVersion(path, found?.metadata.value, call.cas);
         const changed = await change({ tx, found, now });
+        if (found && changed.secret.keptVersions < found.metadata.value.keptVersions) call.onFewerVersions?.();
         return await this.#put(tx, changed, found === undefined, now, call, note);
       }, signal));
   }
