@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { KeyringError } from "../api/keyring/problems.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
@@ -30,6 +31,14 @@ export interface KeyringPortParts {
   readonly notify: Notify;
 }
 
+/** The life of a certificate in milliseconds since the epoch. */
+export interface ServedCertificate {
+  readonly from: number;
+  readonly until: number;
+  /** Whether its files are the operator's. */
+  readonly isOperators: boolean;
+}
+
 /** See the module. Without `listen` it does nothing. */
 export class KeyringPort {
   readonly #parts: KeyringPortParts;
@@ -37,6 +46,7 @@ export class KeyringPort {
   #failure: string | undefined;
   /** The pair of this store's authority; `undefined` for files of the operator. */
   #own: CurrentCertificate | undefined;
+  #certificate: ServedCertificate | undefined;
   #fingerprint = "";
 
   constructor(parts: KeyringPortParts) {
@@ -53,9 +63,9 @@ export class KeyringPort {
     return this.#failure;
   }
 
-  /** The end of the certificate in milliseconds since the epoch; `undefined` for a certificate of the operator. */
-  get certificateEnds(): number | undefined {
-    return this.#own?.notAfter;
+  /** The certificate that is served; `undefined` before the first one. */
+  get certificate(): ServedCertificate | undefined {
+    return this.#certificate;
   }
 
   /** The reason why the port does not answer; `""` if there is none. */
@@ -94,6 +104,7 @@ export class KeyringPort {
         onWatch: (message) => this.#say("warning", message),
       });
     } else this.#listener.renew(pair);
+    this.#certificate = { ...lifeOf(pair.chain), isOperators: tls.files !== undefined };
     this.#sayFingerprint(this.#listener, authorityFingerprint(pair.chain));
     // The port needs none of its files: it is served before they are written, and without them.
     if (tls.files === undefined) await keepText(join(state, "ca.pem"), await authority.trusted(signal));
@@ -125,6 +136,12 @@ export class KeyringPort {
   #say(action: "serving" | "warning", message: string): void {
     this.#parts.notify({ type: "lifecycle", action, message });
   }
+}
+
+/** @param chain PEM with which the port listens. */
+function lifeOf(chain: string): Pick<ServedCertificate, "from" | "until"> {
+  const { validFrom, validTo } = new X509Certificate(chain);
+  return { from: Date.parse(validFrom), until: Date.parse(validTo) };
 }
 
 async function textOf(path: string): Promise<string> {

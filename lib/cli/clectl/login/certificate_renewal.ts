@@ -51,6 +51,7 @@ export class CertificateRenewal implements LoginRenewal {
   async keepUp(): Promise<number> {
     const { signal, context, call: { program } } = this.#owner;
     if (!this.#isDue()) return this.#untilDue();
+    const hasEnded = this.#left() <= 0;
     try {
       await this.#takeStored();
       if (this.#left() <= 0) {
@@ -60,7 +61,7 @@ export class CertificateRenewal implements LoginRenewal {
       if (this.#isDue()) await this.#renew();
     } catch (thrown) {
       const isKnown = thrown instanceof KmsError || thrown instanceof KeyringError;
-      if (signal.aborted || this.#left() <= 0 || !isKnown) throw thrown;
+      if (signal.aborted || hasEnded || !isKnown) throw thrown;
       warnOfLogin(this.#owner, this, "ends soon and is not renewed", thrown);
     }
     return this.#untilDue();
