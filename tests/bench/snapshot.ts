@@ -111,7 +111,7 @@ async function saveSnapshot({ launchers, rounds }: Bench, file: string): Promise
   const words = ["--endpoints", endpoints, ...tls, "snapshot", "save", file];
   const { code, stderr } = await run("etcdctl", words, { env: { ETCDCTL_API: "3" } });
   if (code !== 0) throw new Error(`Cannot save the snapshot: ${stderr}`);
-  const scope = ["--resources", "secrets", "--rate", "10000000", "--json"];
+  const scope = ["--resources", "secrets", "--rate", "1000000", "--json"];
   const costs: Cost[] = [];
   for (let round = 0; round < rounds; round++) {
     costs.push(await costOf([launchers.plugin, "verify", "--etcd", endpoints, ...tls, ...scope]));
