@@ -1,7 +1,8 @@
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
+import { memoryProviders } from "../../../tests/support/memory_provider.ts";
 import { PluginDouble } from "../../../tests/support/plugin_double.ts";
-import { plainSnapshot, sealedSnapshot } from "../../../tests/support/snapshot_file.ts";
+import { plainSnapshot, sealedSnapshot, sealedSnapshotBy } from "../../../tests/support/snapshot_file.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { realFiles } from "../../config/files.ts";
 import { openLocal } from "../../provider/local/provider.ts";
@@ -37,7 +38,6 @@ Deno.test("verify says what it has read and guessed, and which conclusions hold 
     match(out, /^secrets +ours-v2|^secrets +trousseau-v2/m);
     match(out, /^secrets  trousseau-v2  default\/db$/m);
     match(out, new RegExp(`^in ${path} at revision 2: every object in scope is under key ID key-1\\.$`, "m"));
-    match(out, /^in .* at revision 2: the oldest key of "local" is version v?1, with 1 value: keep it usable\.$/m);
     match(out, /until compaction and defragmentation; write-ahead logs and older snapshots hold them too\.$/m);
     match(out, /^Events may lie in another etcd; SOPS files and a keyring may use the same KEKs; older backups/m);
     match(out, /^Key IDs and versions are labels that nothing authenticates\.$/m);
@@ -45,6 +45,17 @@ Deno.test("verify says what it has read and guessed, and which conclusions hold 
     equal(named.status, 1);
     match(named.out, /^Resources: those of --resources\.$/m);
     match(named.out, /: 1 object in scope is not under key ID other\.$/m);
+  }));
+
+Deno.test("verify names the oldest version of each key that a value is still under", () =>
+  inFolder(async (folder) => {
+    const providers = memoryProviders("vault", "azure");
+    const counts = { dataKeys: 2, seedsOfKey: 1, objectsOfSeed: 3 };
+    providers[0]?.rotate();
+    await Deno.writeFile(`${folder}/s.db`, await sealedSnapshotBy(providers, counts));
+    const { out } = await verified("--snapshot", `${folder}/s.db`);
+    match(out, /^in .*s\.db at revision 7: the oldest key of "vault" is version v2, with 6 values: keep it usable\.$/m);
+    match(out, /: the oldest key of "azure" is version v1, with 6 values: keep it usable\.$/m);
   }));
 
 Deno.test("verify says that a copy of a database has no checksum, and prints no value", () =>

@@ -13,7 +13,7 @@ import { type Context, Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import { certificateOf } from "./certificate_answer.ts";
 import { newClientKey } from "./client_key.ts";
-import { type LoginOwner, type LoginRenewal, warnOfLogin } from "./lasting_login.ts";
+import { type LoginOwner, type LoginRenewal, warnOfLogin } from "./login_renewal.ts";
 import { isContextOf, storeRenewal } from "./stored_renewal.ts";
 
 /** A certificate is renewed when it has less than this left: three days, in milliseconds. */

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { ClientCertificate, KeyringServer } from "../connection/transport.ts";
+import type { KeyringServer } from "../connection/transport.ts";
 import type { ChosenServer } from "../contexts/chosen_server.ts";
-import { line } from "../../terminal.ts";
 import type { ClectlCall } from "../options.ts";
+import { type LoginOwner, type LoginRenewal, warnOfLogin } from "./login_renewal.ts";
 
 /** The longest timer in milliseconds: a longer delay is cut off by the runtime. */
 const maxTimerMs = 3_600_000;
@@ -16,37 +16,6 @@ const maxTimerMs = 3_600_000;
 export interface LastingLogin extends Disposable {
   /** With the credentials and the authorities of now: a renewal changes `certificate`, `token` and `ca` of this object. */
   readonly server: KeyringServer;
-}
-
-/** A server whose credentials a renewal changes in place. */
-export interface RenewedServer extends KeyringServer {
-  certificate?: ClientCertificate;
-  token?: string;
-  ca?: string;
-}
-
-/** The command that a login belongs to. */
-export interface LoginOwner {
-  readonly call: ClectlCall;
-  /** The name of the context. */
-  readonly context: string;
-  readonly server: RenewedServer;
-  /** Milliseconds for a request. */
-  readonly timeoutMs: number;
-  /** Aborted at the end of the command. */
-  readonly signal: AbortSignal;
-}
-
-/** The renewal of one kind of credentials. */
-export interface LoginRenewal {
-  readonly subject: "certificate" | "token";
-  /**
-   * Renews the credentials if they end soon. A failure is a warning as long as they are valid.
-   *
-   * @returns milliseconds until it is to be called again.
-   * @throws {KmsError} `unauthenticated` if they have ended.
-   */
-  keepUp(): Promise<number>;
 }
 
 /**
@@ -95,16 +64,4 @@ function inBackground(owner: LoginOwner, renewal: LoginRenewal, firstMs: number)
   };
   wait(firstMs);
   return () => cancel();
-}
-
-/** Says on standard error that something of a renewal failed, unless the command has ended. */
-export function warnOfLogin(
-  { call: { terminal, program }, context, signal }: LoginOwner,
-  { subject }: Pick<LoginRenewal, "subject">,
-  what: string,
-  thrown: unknown,
-): void {
-  if (signal.aborted) return;
-  const why = thrown instanceof Error ? thrown.message : "the failure is unknown.";
-  line(terminal.stderr, `${program.name}: The ${subject} of "${context}" ${what}: ${why}`);
 }

@@ -10,7 +10,7 @@ import { KeyringClient } from "../connection/client.ts";
 import { type Context, Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
 import { type LoginToken, machineLoginMethods } from "../contexts/login_token.ts";
-import { type LoginOwner, type LoginRenewal, warnOfLogin } from "./lasting_login.ts";
+import { type LoginOwner, type LoginRenewal, warnOfLogin } from "./login_renewal.ts";
 import { exchangedToken, jwtInFile, renewedToken, type TokenGrant } from "./machine_tokens.ts";
 import { storeRenewal } from "./stored_renewal.ts";
 

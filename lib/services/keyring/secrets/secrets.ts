@@ -385,8 +385,7 @@ export class Secrets {
     note?.(id, secret);
     const { path, currentVersion: version } = secret;
     if (isNew) await this.#tree.add(tx, path, id);
-    if (isNew) tx.insert(metadataCodec, id, secret);
-    else tx.put(metadataCodec, id, secret);
+    tx[isNew ? "insert" : "put"](metadataCodec, id, secret);
     if (value) tx.insert(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
     for (const one of pruned) tx.delete({ table: "value" }, valueKey(id, one.version));
     const written = { path, version, ...(fingerprint !== undefined && { fingerprint }) };
