@@ -40,7 +40,7 @@ const fairness = [
     kind: "FlowSchema",
     metadata: { name: "narrow" },
     spec: {
-      matchingPrecedence: 1,
+      matchingPrecedence: 50,
       priorityLevelConfiguration: { name: "narrow" },
       rules: [{
         subjects: [{ kind: "ServiceAccount", serviceAccount: { namespace: "kube-system", name: "rewriter" } }],
