@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { KeyringError } from "../api/keyring/problems.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
@@ -13,7 +14,11 @@ import type { KeyringConfig } from "../config/config.ts";
 import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
 import type { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
-import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
+import {
+  authorityFingerprint,
+  type CurrentCertificate,
+  ServerCertificateFile,
+} from "../services/keyring/identity/server_certificate.ts";
 import type { Notify } from "../telemetry/events.ts";
 
 /** Bytes of a PEM file: a chain of some certificates. */
@@ -26,12 +31,22 @@ export interface KeyringPortParts {
   readonly notify: Notify;
 }
 
+/** The life of a certificate in milliseconds since the epoch. */
+export interface ServedCertificate {
+  readonly from: number;
+  readonly until: number;
+  /** Whether its files are the operator's. */
+  readonly isOperators: boolean;
+}
+
 /** See the module. Without `listen` it does nothing. */
 export class KeyringPort {
   readonly #parts: KeyringPortParts;
   #listener: TlsListener | undefined;
   #failure: string | undefined;
-  #certificateEnds: number | undefined;
+  /** The pair of this store's authority; `undefined` for files of the operator. */
+  #own: CurrentCertificate | undefined;
+  #certificate: ServedCertificate | undefined;
   #fingerprint = "";
 
   constructor(parts: KeyringPortParts) {
@@ -48,9 +63,9 @@ export class KeyringPort {
     return this.#failure;
   }
 
-  /** The end of the certificate in milliseconds since the epoch; `undefined` for a certificate of the operator. */
-  get certificateEnds(): number | undefined {
-    return this.#certificateEnds;
+  /** The certificate that is served; `undefined` before the first one. */
+  get certificate(): ServedCertificate | undefined {
+    return this.#certificate;
   }
 
   /** The reason why the port does not answer; `""` if there is none. */
@@ -89,9 +104,11 @@ export class KeyringPort {
         onWatch: (message) => this.#say("warning", message),
       });
     } else this.#listener.renew(pair);
+    this.#certificate = { ...lifeOf(pair.chain), isOperators: tls.files !== undefined };
     this.#sayFingerprint(this.#listener, authorityFingerprint(pair.chain));
-    // The port needs no copy of the authorities: it is served before the file is written, and without it.
+    // The port needs none of its files: it is served before they are written, and without them.
     if (tls.files === undefined) await keepText(join(state, "ca.pem"), await authority.trusted(signal));
+    if (this.#own?.failure !== undefined) throw this.#own.failure;
   }
 
   /** Said at the start and when another authority has signed the certificate. */
@@ -112,14 +129,19 @@ export class KeyringPort {
     }
     const names = [...new Set([...tls.names, "localhost", "127.0.0.1"])];
     const file = new ServerCertificateFile(join(state, "tls.pem"), names, { authority, clock: systemClock });
-    const { key, chain, notAfter } = await file.current(signal);
-    this.#certificateEnds = notAfter;
-    return { key, chain };
+    this.#own = await file.current(signal, this.#own);
+    return this.#own;
   }
 
   #say(action: "serving" | "warning", message: string): void {
     this.#parts.notify({ type: "lifecycle", action, message });
   }
+}
+
+/** @param chain PEM with which the port listens. */
+function lifeOf(chain: string): Pick<ServedCertificate, "from" | "until"> {
+  const { validFrom, validTo } = new X509Certificate(chain);
+  return { from: Date.parse(validFrom), until: Date.parse(validTo) };
 }
 
 async function textOf(path: string): Promise<string> {

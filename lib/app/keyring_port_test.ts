@@ -1,4 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:tls";
 import { TestStore } from "../../tests/support/keyring_store.ts";
 import { freePort } from "../../tests/support/processes.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
@@ -32,11 +34,14 @@ class PortStage implements AsyncDisposable {
     );
   }
 
-  /** Connects, and verifies the certificate by the authorities of the store. */
-  async handshake(): Promise<void> {
-    const caCerts = [await this.authority.trusted(signal)];
-    using client = await Deno.connectTls({ hostname: "localhost", port: this.number, caCerts });
-    await client.handshake();
+  /** Connects, and verifies the certificate by the authorities of the store. @returns its serial number. */
+  async handshake(): Promise<string> {
+    const ca = await this.authority.trusted(signal);
+    const client = connect({ host: "127.0.0.1", port: this.number, servername: "localhost", ca });
+    await once(client, "secureConnect");
+    const { serialNumber } = client.getPeerCertificate();
+    client.destroy();
+    return serialNumber;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -67,16 +72,24 @@ Deno.test("keepUp() serves and renews while ca.pem cannot be written, warns once
     equal(await Deno.readTextFile(`${state}/ca.pem`), await authority.trusted(signal));
   }));
 
-Deno.test("keepUp() opens no port without a certificate, and says so until it has one", () =>
+Deno.test("keepUp() serves with a certificate in memory while tls.pem cannot be written, and warns once", () =>
   inFolder(async (state) => {
     await using stage = new PortStage(state);
     const { port, authority } = stage;
     await Deno.mkdir(`${state}/tls.pem`);
     await port.keepUp(authority, signal);
-    equal(port.isMissing, true);
+    equal(port.isMissing, false);
     match(port.failure ?? "", /^Cannot write the TLS key .*\/tls\.pem: /);
+    const first = await stage.handshake();
+    equal(await Deno.readTextFile(`${state}/ca.pem`), await authority.trusted(signal));
+
+    await port.keepUp(authority, signal);
+    equal(await stage.handshake(), first, "one certificate is made");
+    deepEqual(stage.warnings, [port.failure]);
+
     await Deno.remove(`${state}/tls.pem`);
     await port.keepUp(authority, signal);
-    deepEqual([port.isMissing, port.failure], [false, undefined]);
-    await stage.handshake();
+    equal(port.failure, undefined);
+    equal(await stage.handshake(), first);
+    match(await Deno.readTextFile(`${state}/tls.pem`), /^-----BEGIN PRIVATE KEY-----/);
   }));

@@ -116,16 +116,17 @@ export class KeyringProcess implements AsyncDisposable {
     const { store, group } = this.#parts;
     const keys = this.#upkeep.health();
     const [kms, isOpen] = [group.status(), this.#open !== undefined];
-    const { certificateEnds } = this.#port;
+    const { certificate } = this.#port;
+    const now = systemClock.wall();
     return [
       storeHealth(isOpen ? this.#contact.health() : this.#failure),
       ...kmsHealth(kms),
       ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
       ...tlsHealth(isOpen && this.#port.isMissing, this.#port.failure),
-      ...(certificateEnds === undefined ? [] : [certificateHealth(certificateEnds, systemClock.wall())]),
-      clockHealth(store.newestRevision - systemClock.wall()),
-      ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
+      ...(certificate === undefined ? [] : [certificateHealth(certificate, now, certificate.isOperators)]),
+      clockHealth(store.newestRevision - now),
+      ...(isOpen ? [backupHealth(this.#lastBackup, now, this.#backupWarning())] : []),
       ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
       ...(this.#open === undefined ? [] : checkpointHealth(this.#open.checkpoints.finding)),
     ];
@@ -134,7 +135,8 @@ export class KeyringProcess implements AsyncDisposable {
   /** The gauges of `/metrics`, from memory. */
   gauges(): readonly GaugeRow[] {
     const kms = this.#parts.group.status();
-    const { certificateEnds } = this.#port;
+    const { certificate } = this.#port;
+    const certificateEnds = certificate?.isOperators ? undefined : certificate?.until;
     const state = { kms, parts: this.health(), isOpen: this.isOpen, lastBackup: this.#lastBackup, certificateEnds };
     return [...kekGauges(kms), ...keyringGauges(state)];
   }

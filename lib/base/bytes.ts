@@ -15,6 +15,11 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** The text in which each byte is one character, so that different bytes never give the same text. */
+export function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}
+
 /** The text of UTF-8 bytes without a leading byte order mark, or `undefined` if they are not UTF-8. For files that people edit. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
   return decoded(bytes, decoder);

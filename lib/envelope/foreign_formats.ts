@@ -12,8 +12,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { fromBase64, fromBase64url, utf8 } from "../base/bytes.ts";
+import { fromBase64, fromBase64url, latin1, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
 import type { KmsApi } from "../api/kms/messages.ts";
 import { providerLimits } from "../provider/provider.ts";
@@ -165,9 +164,4 @@ function line(text: string): ForeignWrap | undefined {
 
 function isEmpty(annotations: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.keys(annotations).length === 0;
-}
-
-/** Decodes each byte as one character. The patterns here match no character above 127. */
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }

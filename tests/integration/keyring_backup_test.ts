@@ -56,6 +56,8 @@ Deno.test("a lost KMS and a lost disk: backup and recovery key bring every secre
     match(refused.output, /No KMS can open the store/);
     await done("rm -r store && cp safe recovery.key");
     const restored = await done(await blockOf("Every KMS is lost"));
+    match(restored, /^The backup is restored: \d+ rows of store [0-9a-f]{32}, as of 2\d{3}-[0-9T:.-]+Z\.$/m);
+    match(restored, /^Every write and deletion after that time is undone\.$/m);
     match(restored, /^All tokens, codes and certificates of before are refused/m);
     match(restored, /^1 secrets with 1 values were opened; all is sound\.$/m);
     equal(await Deno.stat(join(folder, "recovery.key")).catch(() => undefined), undefined);

@@ -1,5 +1,5 @@
 /**
- * A command of `clectl` that lasts: its token is renewed in the background, while the authority of the server and the
+ * A command of `clectl` of a machine that lasts: its token is renewed in the background, while the authority of the server and the
  * context of the command change.
  *
  * @module
@@ -10,6 +10,7 @@ import type { Context } from "../../lib/cli/clectl/contexts/contexts.ts";
 import { clectl } from "../../lib/cli/clectl/program.ts";
 import { withClient } from "../../lib/cli/clectl/session.ts";
 import type { KeyringClient } from "../../lib/cli/clectl/connection/client.ts";
+import { run } from "../../lib/cli/run.ts";
 import { ClectlStage, well } from "../support/clectl_stage.ts";
 import { clectlTerminal, type FakeClectlTerminal, runClectl } from "../support/clectl_terminal.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -17,7 +18,7 @@ import { waitFor } from "../support/processes.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-const policy = "roles: {dev: {take: [{issuer: ci, subject: main}], rules: [{path: db, verbs: [read]}]}}";
+const policy = "roles: {dev: {take: [{issuer: ci, subject: main}], rules: [{path: db, verbs: [read, list]}]}}";
 
 /** A keyring, and a job that has logged in. Its clock is behind the real one by more than the overlap of two authorities. */
 class JobStage implements AsyncDisposable {
@@ -217,6 +218,31 @@ Deno.test("a command that lasts goes on with the token that it was given for ano
     await settled("the new token", async () => !(await Deno.readTextFile(job.tokenFile)).includes(token));
     await whoami(client);
   });
+});
+
+Deno.test("a watch goes on under the token that it was given for another JWT, after its own has ended", async () => {
+  await using job = await JobStage.open();
+  const stop = new AbortController();
+  const terminal = clectlTerminal({ clock: job.clock, variables: { HOME: job.home }, signal: stop.signal });
+  const watching = run(["watch", "db/"], clectl, terminal);
+  let written = 0;
+  const nextIsSeen = async () => {
+    const seen = terminal.out().length;
+    await settled("a change", async () => {
+      well(await job.stage.admin(`create db/s${written++} -f password --stdin`, { stdin: "x" }));
+      await job.clock.advance(1_000);
+      return terminal.out().length > seen;
+    });
+  };
+  await nextIsSeen();
+  const { token } = JSON.parse(await Deno.readTextFile(job.tokenFile));
+  job.clock.setWall(dayMs);
+  await job.renewal();
+  await settled("the new token", async () => !(await Deno.readTextFile(job.tokenFile)).includes(token));
+  await nextIsSeen();
+  equal(terminal.err(), "");
+  stop.abort();
+  equal(await watching, 0);
 });
 
 Deno.test("the end of the renewals in the background is a line on standard error", async () => {

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { equal, match } from "node:assert/strict";
+import { equal, match, ok } from "node:assert/strict";
 import { base64, utf8 } from "../../lib/base/bytes.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { run } from "../../lib/cli/run.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { type EtcdCluster, startCluster } from "../support/etcd.ts";
@@ -13,8 +14,10 @@ import { openExpired } from "../support/expired_server.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 
 /** Runs `trousseau verify`. */
-async function verified(...words: string[]) {
-  const terminal = fakeTerminal();
+const verified = (...words: string[]) => verifiedBy(systemClock, ...words);
+
+async function verifiedBy(clock: Clock, ...words: string[]) {
+  const terminal = fakeTerminal({ clock });
   const status = await run(["verify", ...words], trousseau, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
@@ -55,6 +58,25 @@ Deno.test("verify() ends with 69 and one sentence if etcd compacts or goes away 
   equal(lost.status, 69, lost.err);
   match(lost.err, /^trousseau: Cannot read the objects in etcd: etcd at http:\/\/127\.0\.0\.1:\d+ [^\n]+\.\n$/);
   equal(lost.out, "");
+});
+
+Deno.test("verify() reads no more objects a second than --rate says", async () => {
+  await using etcd = await startCluster();
+  await fill(etcd);
+  await using gate = await openGate(etcd);
+  let [slept, reads] = [0, 0];
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + slept,
+    sleep: (ms: number) => Promise.resolve(void (slept += ms)),
+  };
+  const began = clock.now();
+  // The last page needs no pause behind it.
+  gate.onRead = () => void reads++;
+  equal((await verifiedBy(clock, "--etcd", gate.endpoint, "--rate", "10")).status, 0);
+  ok(reads > 2, `${reads} pages`);
+  const seconds = (clock.now() - began) / 1_000;
+  ok(seconds >= 0.9 * (200 / 10) * (reads - 1) / reads, `${seconds} s for 200 objects`);
 });
 
 Deno.test("verify() does not go on at the member of another cluster", async () => {

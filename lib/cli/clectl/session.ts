@@ -19,23 +19,19 @@ export function requestTimeout({ options }: Pick<ClectlCall, "options">): number
 
 /**
  * Connects to the server of a command for as long as `work` takes. A client certificate or the token of a machine's login
- * is renewed first if it ends soon.
+ * is renewed if it ends soon, first and while `work` runs.
  *
  * @throws {KmsError} `config` if there is no such context.
  */
 export async function withClient<T>(call: ClectlCall, work: (client: KeyringClient) => Promise<T>): Promise<T> {
   const timeoutMs = requestTimeout(call);
   const chosen = await chosenServer(call.options.context, call.terminal.environment);
-  const { context, loginToken } = chosen;
   refuseWithoutLogin(chosen, call);
-  const server = chosen.server.certificate === undefined
-    ? chosen.server
-    : await (await import("./login/renewal.ts")).renewed(chosen, call, timeoutMs);
-  using lasting = loginToken === undefined || context === undefined
+  const { server: { certificate }, loginToken } = chosen;
+  using lasting = certificate === undefined && loginToken === undefined
     ? undefined
-    : await (await import("./login/lasting_token.ts")).lastingToken(context, loginToken, server, call, timeoutMs);
-  const { signal } = call.terminal;
-  using client = new KeyringClient(lasting?.server ?? server, signal, timeoutMs);
+    : await (await import("./login/lasting_login.ts")).lastingLogin(chosen, call, timeoutMs);
+  using client = new KeyringClient(lasting?.server ?? chosen.server, call.terminal.signal, timeoutMs);
   return await work(client);
 }
 

@@ -1,6 +1,7 @@
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { utf8 } from "../../base/bytes.ts";
-import { parsePrivateKey } from "../../provider/recovery/key_text.ts";
+import { recoveryAdvice } from "../../provider/recovery/advice.ts";
+import { parsePrivateKey, parsePublicKey } from "../../provider/recovery/key_text.ts";
 import type { Input } from "../secret_input.ts";
 import { UsageError } from "../command.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
@@ -61,6 +62,10 @@ Deno.test("recoveryPublic() prints the public key of a typed or piped private ke
   const terminal = fakeTerminal();
   equal(await recoveryPublic(callOf(terminal), input(false, () => `${shownKey(made.out())}\n`)), 0);
   equal(terminal.out(), `${publicKey}\n`);
-  match(terminal.err(), /^Fingerprint: /);
+  const recipient = parsePublicKey(publicKey ?? "");
+  ok(recipient !== undefined);
+  const { warnings } = recoveryAdvice({ kind: "recovery", name: "safe", recipients: [recipient] });
+  const fingerprint = /^Fingerprint: ([0-9a-f]{4}(?:-[0-9a-f]{4}){7})$/m.exec(terminal.err())?.[1] ?? "none";
+  ok(warnings.join().includes(fingerprint), "trousseau check prints the same one");
   await rejects(recoveryPublic(callOf(fakeTerminal()), input(false, () => "nothing")), { code: "config" });
 });

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { latin1 } from "../../base/bytes.ts";
 
 /** An object. */
 export interface StoredKey {
@@ -19,8 +19,8 @@ export interface StoredKey {
 }
 
 /** A key of etcd as text. Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII. */
-export function keyText({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+export function keyText(key: Uint8Array): string {
+  return latin1(key);
 }
 
 /** Folders whose name is not that of the resource, below the prefix. */

@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { KmsApi } from "../../api/kms/messages.ts";
-import { beginsWith, ByteReader, exactText, sameBytes } from "../../base/bytes.ts";
+import { beginsWith, ByteReader, exactText, latin1, sameBytes } from "../../base/bytes.ts";
 import { KmsError } from "../../base/errors.ts";
 import { beginsAsOurs, decodeEnvelope, decodeFrame } from "../../envelope/format.ts";
 import {
@@ -232,8 +231,4 @@ function sorted(wraps: readonly WrapLabel[]): readonly WrapLabel[] {
 function startsWith(value: Uint8Array, text: string): boolean {
   for (let at = 0; at < text.length; at++) if (value[at] !== text.charCodeAt(at)) return false;
   return true;
-}
-
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }

@@ -17,7 +17,7 @@ export const patience = {
   failed: 5,
   firstPause: 250,
   maxPause: 30_000,
-  /** Longest pause that the API server may ask for by `Retry-After`. */
+  /** Longest pause that the API server may ask for by `Retry-After`. Up to the same again is added to it. */
   maxRetryAfter: 60_000,
 } as const;
 
@@ -52,7 +52,8 @@ export async function askPatiently(
     }
     const pause = jittered(backoff(tries - 1, patience.firstPause, patience.maxPause), 0.2);
     const asked = Math.min(result.retryAfterMs ?? 0, patience.maxRetryAfter);
-    await clock.sleep(Math.max(pause, asked), signal);
+    // Requests that were refused together would come back together.
+    await clock.sleep(Math.max(pause, asked * (1 + Math.random())), signal);
   }
 }
 

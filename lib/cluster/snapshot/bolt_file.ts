@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { latin1 } from "../../base/bytes.ts";
 import {
   type BoltEntry,
   type BoltMeta,
@@ -78,7 +78,7 @@ export class BoltFile {
   /** A bucket of the root bucket. @throws {SnapshotError} if there is none of this name. */
   bucket(name: string): BoltBucket {
     for (const { key, value, isBucket } of this.#rootEntries()) {
-      if (isBucket && Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1") === name) {
+      if (isBucket && latin1(key) === name) {
         return this.#bucketIn(value);
       }
     }

@@ -1,10 +1,11 @@
 /**
- * A watch that lasts: it connects again when the stream ends.
+ * A watch that lasts: it connects again when the stream ends, also at the end of credentials that were renewed meanwhile.
  *
  * @module
  */
 import { backoff, jittered } from "../../../base/deadline.ts";
 import type { FolderPath } from "../../../api/keyring/paths.ts";
+import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { ChangeEvent } from "../../../api/keyring/secret_schemas.ts";
 import { line } from "../../terminal.ts";
 import { isTemporary } from "../connection/temporary.ts";
@@ -27,6 +28,7 @@ export async function* lastingWatch(
 ): AsyncGenerator<ChangeEvent | undefined> {
   const { signal, clock, stderr } = terminal;
   for (let failures = 0; !signal.aborted; failures++) {
+    const { credentials } = secrets;
     try {
       for await (const change of secrets.watch(folder)) {
         failures = 0;
@@ -34,8 +36,10 @@ export async function* lastingWatch(
       }
     } catch (thrown) {
       if (signal.aborted) return;
-      if (!(thrown instanceof Error) || !isTemporary(thrown)) throw thrown;
-      if (failures === 0) {
+      const isRenewed = thrown instanceof KeyringError && thrown.code === "unauthenticated" &&
+        secrets.credentials !== credentials;
+      if (!isRenewed && (!(thrown instanceof Error) || !isTemporary(thrown))) throw thrown;
+      if (failures === 0 && !isRenewed) {
         line(stderr, `${program.name}: The watch is interrupted, and starts again: ${thrown.message}`);
       }
     }

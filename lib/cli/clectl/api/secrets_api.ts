@@ -43,6 +43,11 @@ export class SecretsApi {
     this.#client = client;
   }
 
+  /** See {@linkcode KeyringClient.credentials}. */
+  get credentials(): unknown {
+    return this.#client.credentials;
+  }
+
   read(path: SecretPath, version?: number, field?: string): Promise<answers.SecretWithValues> {
     const query = { version: version?.toString(), field };
     return this.#client.json({ method: "GET", path: `secrets/${urlPathOf(path)}`, query }, answers.readSecretOf);

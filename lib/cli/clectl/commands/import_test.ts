@@ -100,6 +100,12 @@ Deno.test("import refuses a file that it cannot read, and a name without a forma
   deepEqual([absent.status, absent.err], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
 });
 
+Deno.test("import refuses a file of more than 16 MiB before it parses it or makes a connection", async () => {
+  const { status, err, bodies } = await imported("x".repeat(16 * 1024 * 1024 + 1));
+  deepEqual([status, bodies], [64, []]);
+  match(err, /^clectl: Cannot read .*secrets\.csv: it is larger than 16384 KiB\.$/m);
+});
+
 Deno.test("import divides the dry run by size, and refuses more than one request can carry", async () => {
   const rows = (count: number) => Array.from({ length: count }, (_, at) => `s${at},${"x".repeat(999_000)}\n`).join("");
   const { status, bodies } = await imported(`path,v\n${rows(12)}`);

@@ -48,7 +48,7 @@ export class KeyringClient implements Disposable {
   readonly #timeoutMs: number;
 
   /**
-   * @param server is read at each request: a renewal may have changed token and authority meanwhile.
+   * @param server is read at each request: a renewal may have changed its credentials and authority meanwhile.
    * @param timeoutMs for each request; {@linkcode clientLimits} if left out.
    */
   constructor(server: KeyringServer, signal: AbortSignal, timeoutMs: number = clientLimits.requestMs) {
@@ -61,6 +61,11 @@ export class KeyringClient implements Disposable {
   /** The server's address, for messages. */
   get address(): string {
     return this.#server.address.text;
+  }
+
+  /** The credentials of now, to be compared: a renewal gives others, unless it makes the same token last longer. */
+  get credentials(): unknown {
+    return this.#server.token ?? this.#server.certificate;
   }
 
   /**

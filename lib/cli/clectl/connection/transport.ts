@@ -48,8 +48,11 @@ export interface OpenAnswer extends Disposable {
 export class Transport implements Disposable {
   readonly #server: KeyringServer;
   #agent: Agent | undefined;
+  /** Agents with connections of a former certificate, in which an answer may still be in progress. */
+  readonly #formerAgents: Agent[] = [];
+  #certificate: ClientCertificate | undefined;
 
-  /** @param server is read at each request: a renewal may have changed its authority meanwhile. */
+  /** @param server is read at each request: a renewal may have changed its credentials and authority meanwhile. */
   constructor(server: KeyringServer) {
     this.#server = server;
   }
@@ -75,7 +78,7 @@ export class Transport implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#agent?.destroy();
+    for (const agent of [this.#agent, ...this.#formerAgents]) agent?.destroy();
   }
 
   /**
@@ -95,6 +98,7 @@ export class Transport implements Disposable {
     }
     if (ca === undefined) throw new KmsError("config", `No authority is known for the keyring at ${address.text}.`);
     const { Agent, request } = await import("node:https");
+    this.#leaveFormer(certificate);
     // A resumed session would not show the certificate of the client again.
     this.#agent ??= new Agent({ keepAlive: true, maxCachedSessions: 0 });
     return request({
@@ -108,6 +112,15 @@ export class Transport implements Disposable {
       rejectUnauthorized: true,
       ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.key }),
     });
+  }
+
+  /** A kept connection has the certificate with which it was made. */
+  #leaveFormer(certificate: ClientCertificate | undefined): void {
+    if (this.#agent !== undefined && this.#certificate !== certificate) {
+      this.#formerAgents.push(this.#agent);
+      this.#agent = undefined;
+    }
+    this.#certificate = certificate;
   }
 }
 

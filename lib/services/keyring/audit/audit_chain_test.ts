@@ -108,6 +108,18 @@ Deno.test("AuditChain signs a line every minute if there is something new", asyn
   });
 });
 
+Deno.test("AuditChain signs after a thousand lines, also within a minute and within one write", async () => {
+  await withChain({}, async ({ chain, path }) => {
+    await Promise.all(Array.from({ length: 2_500 }, () => chain.record(entry)));
+    const all = kinds(path);
+    const heads = all.flatMap((kind, at) => kind === "head" ? [at] : []);
+    equal(heads.length, 3, `${heads}`);
+    for (const [index, at] of heads.entries()) ok(at - (heads[index - 1] ?? 0) <= 1_001, `${heads}`);
+    ok(all.length - (heads.at(-1) ?? 0) <= 1_000, `${heads} of ${all.length}`);
+    await assertVerified([path]);
+  });
+});
+
 Deno.test("AuditChain.deny() makes one line of an address and a minute, with a count", async () => {
   await withChain({}, async ({ chain, clock, path }) => {
     for (let request = 0; request < 500; request++) {

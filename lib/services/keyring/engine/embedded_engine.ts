@@ -24,7 +24,7 @@ import { RangeMarks } from "./range_marks.ts";
 import { boundsOf, ownBytes } from "./key_range.ts";
 import { requireNames, requireRange, requireTransaction } from "./limits.ts";
 import { RowChanges } from "./row_changes.ts";
-import { RowCache } from "./row_cache.ts";
+import { SealedRowCache } from "./sealed_row_cache.ts";
 import { isFinalFailure, isUncertain, sqliteFailure } from "./sqlite_failures.ts";
 import type { SqliteRead, SqliteRow, SqliteTransaction } from "./sqlite_jobs.ts";
 import { noteCommit, noteRead, storedRow } from "./sqlite_rows.ts";
@@ -90,7 +90,7 @@ class EmbeddedEngine implements Engine {
   readonly #changes: RowChanges;
   readonly #reads: Batches<SqliteRead, readonly (SqliteRow | undefined)[]>;
   readonly #commits: Batches<SqliteTransaction, number | undefined>;
-  readonly #rows = new RowCache(cacheBytes);
+  readonly #rows = new SealedRowCache(cacheBytes);
   readonly #marks = new RangeMarks();
   readonly #closing = new AbortController();
   #check: Promise<void> | undefined;

@@ -6,7 +6,7 @@
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { type StoredRow, type TableName, tables } from "./engine.ts";
 import type { RangeMarks } from "./range_marks.ts";
-import type { RowCache } from "./row_cache.ts";
+import type { SealedRowCache } from "./sealed_row_cache.ts";
 import type { SqliteJobs, SqliteRow } from "./sqlite_jobs.ts";
 
 const tableNames: ReadonlyMap<number, TableName> = new Map(
@@ -20,7 +20,7 @@ export function storedRow([table, key, version, bytes]: SqliteRow): StoredRow {
 
 /** Takes over the rows that were read by name. Call it for each answer in the order of the thread's jobs. */
 export function noteRead(
-  cache: RowCache,
+  cache: SealedRowCache,
   jobs: SqliteJobs["read"]["argument"],
   answers: SqliteJobs["read"]["answer"] = [],
 ): void {
@@ -40,7 +40,7 @@ export function noteRead(
  * @param answers `undefined` after a failure: then it is not known which of the rows are in the database.
  */
 export function noteCommit(
-  { rows, marks }: { readonly rows: RowCache; readonly marks: RangeMarks },
+  { rows, marks }: { readonly rows: SealedRowCache; readonly marks: RangeMarks },
   jobs: SqliteJobs["commit"]["argument"],
   answers: SqliteJobs["commit"]["answer"] | undefined,
 ): void {

@@ -92,15 +92,26 @@ export function recoveryKeyHealth({ recoveryKeyLoaded }: KekGroupStatus): readon
   return recoveryKeyLoaded ? [{ name: "recovery key", state: "degraded", reason: recoveryKeyWarning }] : [];
 }
 
-/** The state of the server's certificate. @param now milliseconds since the epoch, as `notAfter`. */
-export function certificateHealth(notAfter: number, now: number): PartHealth {
+/**
+ * The state of the server's certificate.
+ *
+ * @param times of its life, in milliseconds since the epoch, as `now`.
+ * @param isOperators whether the operator renews it. Such a certificate may last a day: it degrades in its last sixth.
+ */
+export function certificateHealth(
+  { from, until }: { readonly from: number; readonly until: number },
+  now: number,
+  isOperators: boolean,
+): PartHealth {
   const name = "certificate";
-  if (notAfter <= now) {
+  const left = until - now;
+  if (left <= 0) {
     return { name, state: "failed", reason: "The server's certificate has expired; renew it and restart the server." };
   }
-  if (notAfter - now >= healthLimits.certificateLeft) return { name, state: "ok" };
-  const days = Math.floor((notAfter - now) / dayMs);
-  return { name, state: "degraded", reason: `The server's certificate ends in ${days} days and was not renewed.` };
+  const limit = isOperators ? Math.min((until - from) / 6, healthLimits.certificateLeft) : healthLimits.certificateLeft;
+  if (left >= limit) return { name, state: "ok" };
+  const time = left < 2 * dayMs ? `${Math.floor(left / 3_600_000)} hours` : `${Math.floor(left / dayMs)} days`;
+  return { name, state: "degraded", reason: `The server's certificate ends in ${time} and was not renewed.` };
 }
 
 /** The state of the clock. @param behindMs milliseconds by which it stands behind the newest revision of the store. */

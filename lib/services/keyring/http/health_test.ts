@@ -53,9 +53,15 @@ Deno.test("kmsHealth() has a part for each provider, and fails when no provider 
 });
 
 Deno.test("the parts that depend on time degrade and fail at their limits", () => {
-  equal(certificateHealth(90 * day, 0).state, "ok");
-  match(certificateHealth(10 * day, 0).reason ?? "", /10 days/);
-  equal(certificateHealth(day, day).state, "failed");
+  const own = { from: 0, until: 90 * day };
+  equal(certificateHealth(own, 0, false).state, "ok");
+  match(certificateHealth(own, 80 * day, false).reason ?? "", /ends in 10 days/);
+  equal(certificateHealth(own, 80 * day, true).state, "degraded");
+  equal(certificateHealth(own, 74 * day, true).state, "ok");
+  for (const isOperators of [true, false]) equal(certificateHealth(own, 90 * day, isOperators).state, "failed");
+  const short = { from: 0, until: day };
+  equal(certificateHealth(short, 0.8 * day, true).state, "ok");
+  match(certificateHealth(short, 0.9 * day, true).reason ?? "", /ends in 2 hours/);
   equal(clockHealth(60_000).state, "ok");
   match(clockHealth(61_000).reason ?? "", /61 seconds/);
   equal(backupHealth(0, 7 * day).state, "ok");

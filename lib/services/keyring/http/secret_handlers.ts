@@ -83,18 +83,15 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
 };
 
 async function patchSecret(call: NativeCall<"patchSecret">): Promise<OperationResult> {
-  const { parts, path, body, text, write, signal } = call;
-  if (body.keptVersions !== undefined) {
-    // A lower number destroys versions.
-    const { keptVersions } = await parts.secrets.info(path, signal);
-    if (body.keptVersions < keptVersions) call.authorize("destroy", path);
-  }
+  const { parts, path, body, text } = call;
   const changes = {
     ...(body.fields === undefined ? {} : { fields: fieldChangesFrom(body.fields, text) }),
     ...labelsOf(body, text),
     ...(body.expiresAt === undefined ? {} : { expiresAt: body.expiresAt === null ? null : Date.parse(body.expiresAt) }),
     ...(body.keptVersions === undefined ? {} : { keptVersions: body.keptVersions }),
   };
+  // A lower number of kept versions destroys versions.
+  const write = { ...call.write, onFewerVersions: () => call.authorize("destroy", path) };
   return writtenAs(200, await parts.secrets.patch(path, changes, write));
 }
 

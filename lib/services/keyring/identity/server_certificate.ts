@@ -14,6 +14,12 @@ import { lifetimes } from "./lifetimes.ts";
 /** Maximum size of the file in bytes. */
 const maxFileBytes = 65_536;
 
+/** A key and certificate to serve with. */
+export interface CurrentCertificate extends ServerCertificate {
+  /** Why they are not in the file: they are lost with this process. */
+  readonly failure?: KeyringError;
+}
+
 /** Keeps one file with a key and a chain, and replaces it before it expires. */
 export class ServerCertificateFile {
   readonly #path: string;
@@ -38,24 +44,28 @@ export class ServerCertificateFile {
 
   /**
    * The key and certificate to serve with. A new pair is made and written if there is none, if less than 30 days are left,
-   * if the names have changed, or if the authority is trusted no longer. Call it at the start and every hour.
+   * if the names have changed, or if the authority is trusted no longer. A file that cannot be written ends no service: the
+   * new pair is as good in memory. Call it at the start and every hour.
    *
-   * @throws {KeyringError} `internal` if the file cannot be written.
+   * @param inUse the pair that this process has served with so far. It is taken again while the file cannot be written.
    */
-  async current(signal: AbortSignal): Promise<ServerCertificate> {
+  async current(signal: AbortSignal, inUse?: ServerCertificate): Promise<CurrentCertificate> {
     const kept = await this.#kept();
     if (kept !== undefined && await this.#isGood(kept, signal)) return kept;
-    const made = await this.#authority.serverCertificate(this.#names, signal);
+    const isGood = inUse !== undefined && await this.#isGood(inUse, signal);
+    const { key, chain, notAfter } = isGood ? inUse : await this.#authority.serverCertificate(this.#names, signal);
+    const failure = await this.#write(key + chain);
+    return { key, chain, notAfter, ...(failure === undefined ? {} : { failure }) };
+  }
+
+  async #write(text: string): Promise<KeyringError | undefined> {
     try {
-      await replaceFile(this.#path, utf8(made.key + made.chain), 0o600);
+      await replaceFile(this.#path, utf8(text), 0o600);
+      return undefined;
     } catch (cause) {
-      throw new KeyringError(
-        "internal",
-        `Cannot write the TLS key ${this.#path}: ${whyUnreadable(cause, this.#path)}.`,
-        { cause },
-      );
+      const why = whyUnreadable(cause, this.#path);
+      return new KeyringError("internal", `Cannot write the TLS key ${this.#path}: ${why}.`, { cause });
     }
-    return made;
   }
 
   /** The pair in the file; `undefined` if there is no file or it holds no pair, since a new one can always be made. */

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import { equal, match, notEqual, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { TestIdentities } from "../../../../tests/support/keyring_identities.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
@@ -58,14 +58,39 @@ Deno.test("ServerCertificateFile.current() makes a new pair for a store with ano
   });
 });
 
-Deno.test("ServerCertificateFile.current() says so if the file cannot be written", async () => {
+Deno.test("ServerCertificateFile.current() keeps its pair in memory while the file cannot be written, and says why", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "absent", "server.pem");
     await using server = new TestServer();
-    await rejects(server.at(path, ["localhost"]).current(never), (thrown: Error) => {
-      match(thrown.message, /^Cannot write the TLS key .*absent\/server\.pem: /);
-      return true;
-    });
+    const file = server.at(path, ["localhost"]);
+    const { failure, ...made } = await file.current(never);
+    match(failure?.message ?? "", /^Cannot write the TLS key .*absent\/server\.pem: /);
+    const again = await file.current(never, made);
+    deepEqual([again.chain, again.failure?.message], [made.chain, failure?.message]);
+    notEqual((await server.at(path, ["other"]).current(never, made)).chain, made.chain);
+    await server.time.advance(61 * dayMs);
+    notEqual((await file.current(never, made)).chain, made.chain);
+    const { failure: _, ...next } = await file.current(never, made);
+    await Deno.mkdir(join(folder, "absent"));
+    deepEqual(await file.current(never, next), next);
+    equal(await Deno.readTextFile(path), next.key + next.chain);
+  });
+});
+
+Deno.test("ServerCertificateFile.current() replaces a pair that ends soon, though its file can be read and not be replaced", async () => {
+  await inFolder(async (folder) => {
+    await using server = new TestServer();
+    const old = await server.authority.serverCertificate(["localhost"], never);
+    // A name with room for the file, and not for the longer name of a new file beside it.
+    const path = join(folder, "s".repeat(255));
+    await Deno.writeTextFile(path, old.key + old.chain);
+    const file = server.at(path, ["localhost"]);
+    deepEqual(await file.current(never), old);
+    await server.time.advance(61 * dayMs);
+    const { failure, chain } = await file.current(never);
+    match(failure?.message ?? "", /^Cannot write the TLS key /);
+    notEqual(chain, old.chain);
+    equal(await Deno.readTextFile(path), old.key + old.chain);
   });
 });
 

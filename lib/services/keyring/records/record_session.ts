@@ -9,14 +9,14 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { Engine, RowName, StoredRow } from "../engine/engine.ts";
 import type { KeySession } from "./key_session.ts";
 import type { FetchedRecord, LookupPurpose, OpenedRecord, RecordDecoder, RecordReader } from "./records.ts";
-import type { RecordCache } from "./record_cache.ts";
+import type { OpenedRecordCache } from "./opened_record_cache.ts";
 import { openRecord, type RecordHeader, recordHeader } from "./seal.ts";
 import type { OpenedKey } from "./store_key.ts";
 
 /** Parts of a {@linkcode RecordSession}. */
 export interface RecordSessionParts {
   readonly engine: Engine;
-  readonly cache: RecordCache;
+  readonly cache: OpenedRecordCache;
   readonly keys: KeySession;
   readonly signal: AbortSignal;
   /** Awaited before each read; throws if the store cannot be used. */

@@ -11,7 +11,7 @@ import { type StoreKeyGroup, StoreKeys } from "./store_keys.ts";
 import { fingerprintMac, KeySession } from "./key_session.ts";
 import { createKeys } from "./new_store.ts";
 import type { LookupPurpose, RecordReader, RecordStore, RecordTransaction } from "./records.ts";
-import { RecordCache } from "./record_cache.ts";
+import { OpenedRecordCache } from "./opened_record_cache.ts";
 import { RecordSession, type RecordSessionParts } from "./record_session.ts";
 import { OpenTransaction, type OpenTransactionParts } from "./record_transaction.ts";
 import { isResealing } from "./reseal_mark.ts";
@@ -54,7 +54,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
   readonly ring: StoreKeys;
   readonly #closing = new AbortController();
   readonly #steps: readonly Migration[];
-  readonly #cache: RecordCache;
+  readonly #cache: OpenedRecordCache;
   #highest = 0;
   #isReady = false;
   #readying: Promise<void> | undefined;
@@ -64,7 +64,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
     this.storeId = engine.storeId;
     this.clock = clock;
     this.ring = new StoreKeys({ engine, group, clock });
-    this.#cache = new RecordCache(cacheBytes);
+    this.#cache = new OpenedRecordCache(cacheBytes);
     this.#steps = steps;
   }
 

@@ -65,6 +65,8 @@ export interface WriteCall {
   readonly cas?: number;
   /** Further writes of the same transaction. It may run several times and must have no other effect. */
   readonly alongside?: (tx: RecordTransaction, written: WrittenSecret) => Promise<void> | void;
+  /** Called in the transaction of a write that lowers the number of kept versions. It throws to refuse the write. */
+  readonly onFewerVersions?: () => void;
 }
 
 /** Versions that a caller names. */

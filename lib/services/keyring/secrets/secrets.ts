@@ -329,6 +329,7 @@ export class Secrets {
         const [found, now] = [await this.#tree.find(tx, path), this.#now()];
         checkVersion(path, found?.metadata.value, call.cas);
         const changed = await change({ tx, found, now });
+        if (found && changed.secret.keptVersions < found.metadata.value.keptVersions) call.onFewerVersions?.();
         return await this.#put(tx, changed, found === undefined, now, call, note);
       }, signal));
   }
@@ -384,8 +385,7 @@ export class Secrets {
     note?.(id, secret);
     const { path, currentVersion: version } = secret;
     if (isNew) await this.#tree.add(tx, path, id);
-    if (isNew) tx.insert(metadataCodec, id, secret);
-    else tx.put(metadataCodec, id, secret);
+    tx[isNew ? "insert" : "put"](metadataCodec, id, secret);
     if (value) tx.insert(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
     for (const one of pruned) tx.delete({ table: "value" }, valueKey(id, one.version));
     const written = { path, version, ...(fingerprint !== undefined && { fingerprint }) };

@@ -37,11 +37,13 @@ export async function kvList(
 
 /**
  * `POST M/metadata/P` replaces the custom metadata if the body has some, and makes a secret without versions where there
- * is none. `PATCH` changes the members that it names.
+ * is none. `PATCH` changes the members that it names. A lower number of kept versions destroys versions: it needs the verb
+ * `destroy`.
  */
 export async function kvWriteMetadata(call: Call<z.output<typeof kvMetadataWrite>>): Promise<OperationResult> {
   const { parts, path, body, signal, request } = call;
-  const { version } = await parts.secrets.setMetadata(path, changeOf(body, request.method === "PATCH"), { signal });
+  const write = { signal, onFewerVersions: () => call.authorize("destroy", path) };
+  const { version } = await parts.secrets.setMetadata(path, changeOf(body, request.method === "PATCH"), write);
   return { answer: { status: 204 }, audited: [{ path, version, note: "kv, metadata" }] };
 }
 

@@ -198,7 +198,7 @@ Deno.test("a deletion of metadata destroys all versions and removes the labels, 
   });
 });
 
-Deno.test("writes of metadata need the verb write, and their deletion the verb destroy", async () => {
+Deno.test("writes of metadata need the verb write, and a deletion or fewer kept versions the verb destroy", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(`
 roles:
@@ -212,6 +212,18 @@ roles:
     await keyring.expect(204, "POST", "/v1/secret/metadata/db/x", { ...own, body });
     await keyring.expect(403, "POST", "/v1/secret/metadata/hr/x", { ...own, body });
     await keyring.expect(403, "DELETE", "/v1/secret/metadata/db/x", own);
+
+    const keep = (status: number, method: "POST" | "PATCH", path: string, versions: number) =>
+      keyring.expect(status, method, `/v1/secret/metadata/db/${path}`, { ...own, body: { max_versions: versions } });
+    const [, why] = (await keep(403, "POST", "x", 9)).body.errors;
+    match(why, /does not have the verb destroy on "db\/x"/);
+    await keep(403, "PATCH", "x", 1);
+    await keep(204, "POST", "x", 20);
+    await keep(403, "POST", "x", 19);
+    await keep(204, "PATCH", "x", 20);
+    await keep(204, "POST", "new", 3);
+    const { data } = (await keyring.expect(200, "GET", "/v1/secret/metadata/db/x")).body;
+    equal(data.max_versions, 20);
   }, { clusters: [cluster] });
 });
 

@@ -17,7 +17,7 @@ interface CacheEntry {
 const entrySize = { fixed: 650, perByte: 1.5 } as const;
 
 /** A cache of a number of bytes. */
-export class RecordCache {
+export class OpenedRecordCache {
   readonly #maxBytes: number;
   readonly #entries = new Map<string, CacheEntry>();
   #bytes = 0;

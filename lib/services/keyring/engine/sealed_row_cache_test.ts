@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { RowCache } from "./row_cache.ts";
+import { SealedRowCache } from "./sealed_row_cache.ts";
 
 const name = (...key: readonly number[]) => ({ table: "value", key: Uint8Array.from(key) } as const);
 const row = (key: number, version: number, length = 10) => ({ ...name(key), version, bytes: new Uint8Array(length) });
 
-Deno.test("RowCache.get() returns rows only if each of them, or its absence, is known", () => {
-  const cache = new RowCache(10_000);
+Deno.test("SealedRowCache.get() returns rows only if each of them, or its absence, is known", () => {
+  const cache = new SealedRowCache(10_000);
   cache.set(name(1), row(1, 5));
   assert.equal(cache.get([name(1), name(2)]), undefined);
   cache.set(name(2), undefined);
@@ -17,8 +17,8 @@ Deno.test("RowCache.get() returns rows only if each of them, or its absence, is 
   assert.equal(cache.get([name(1)]), undefined);
 });
 
-Deno.test("RowCache.set() drops the least recently used rows above its size, and forgets a row that is too long", () => {
-  const cache = new RowCache(4 * 560);
+Deno.test("SealedRowCache.set() drops the least recently used rows above its size, and forgets a row that is too long", () => {
+  const cache = new SealedRowCache(4 * 560);
   for (const key of [1, 2, 3, 4]) cache.set(name(key), row(key, 1, 100));
   cache.get([name(1)]);
   cache.set(name(5), row(5, 1, 100));

@@ -17,7 +17,7 @@ interface KnownRow {
 const sizes = { entry: 450, longestRow: 65_536 } as const;
 
 /** A least recently used cache of a number of bytes. */
-export class RowCache {
+export class SealedRowCache {
   readonly #maxBytes: number;
   readonly #known = new Map<string, KnownRow>();
   #bytes = 0;
