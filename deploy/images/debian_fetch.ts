@@ -11,7 +11,7 @@ import { type DebianPackage, debianTableFile } from "./debian_table.ts";
 export interface DebianSource {
   /** The folder that keeps them; it is made if it is not there. */
   readonly folder: string;
-  /** The address of a mirror, or the step that finds it: it is asked for once a package is not in the folder. */
+  /** Finds the address of a mirror; called only for a package that is not in the folder. */
   readonly mirror: () => Promise<string>;
   /** The time for one package; one minute if left out. */
   readonly timeoutMs?: number;

@@ -19,7 +19,7 @@ export const imageDocuments = {
   billOfMaterials: `${documentation}/sbom.cdx.json`,
 } as const;
 
-/** What a container runs, and as which user. */
+/** User, entry point, words, folder and environment of a container, by the names of the format. */
 export const imageSettings = {
   User: `${imageUser}:${imageUser}`,
   Entrypoint: [`/${imageProgram}`],

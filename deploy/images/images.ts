@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { billOfMaterialsFile } from "../../lib/release/bill_of_materials.ts";
 import { standInSuffix } from "../../lib/release/verify_binary.ts";
 import { architectures } from "../compile/targets.ts";
-import type { ReleaseBinary, ReleaseContext, ReleasePart } from "../release/part.ts";
+import type { ReleaseBinary, ReleaseContext, ReleaseDebianPackage, ReleasePart } from "../release/part.ts";
 import { readDeb } from "./deb_contents.ts";
 import { debianCache, type DebianSource, fetchDebian } from "./debian_fetch.ts";
 import { baseEntries, debugEntries, type NamedContents } from "./debian_layers.ts";
@@ -19,7 +19,10 @@ import { packLayout, type PlatformImage } from "./layout.ts";
 import { checkLayout } from "./layout_check.ts";
 
 /** The tags of the images: the second one has a shell and its tools besides. */
-export function imageTags(version: string, standIn: boolean): { readonly plain: string; readonly debug: string } {
+export type ImageTags = Readonly<Record<"plain" | "debug", string>>;
+
+/** The tags of a version. */
+export function imageTags(version: string, standIn: boolean): ImageTags {
   // A plus sign, which a version can have, is not allowed in a tag.
   const plain = `${version.replaceAll("+", "_")}${standIn ? standInSuffix : ""}`;
   return { plain, debug: `${plain}-debug` };
@@ -37,57 +40,72 @@ export function imagesFrom(
 ): ReleasePart {
   return {
     name: "images",
-    async debianPackages({ root, version, binaries }) {
-      const table = await tableOf(root);
-      const tags = imageTags(version, binaries.some(({ standIn }) => standIn));
-      const layers = [["base", [tags.plain, tags.debug]], ["debug", [tags.debug]]] as const;
-      return architectures.flatMap((architecture) =>
-        layers.flatMap(([layer, images]) =>
-          packagesOf(table, layer, architecture).map(({ name, version, sha256 }) => (
-            { name, version, sha256, architecture, images, release: debianRelease.number }
-          ))
-        )
-      );
+    async debianPackages(context) {
+      return listedPackages(await tableOf(context.root), tagsOf(context));
     },
     async make(context, signal) {
-      const { dist, root, version, sourceDate } = context;
-      const table = await tableOf(root);
-      const binaries = context.binaries.filter(({ artefact }) => artefact === "trousseau");
+      const table = await tableOf(context.root);
       const plain: PlatformImage[] = [];
       const debug: PlatformImage[] = [];
-      for (const binary of binaries) {
+      for (const binary of context.binaries.filter(isProgram)) {
         signal.throwIfAborted();
-        const { architecture } = binary;
-        const contents = (layer: DebianLayer) => readPackages(table, layer, architecture, source, signal);
-        const layers = [
-          await makeLayer(
-            "Debian packages: libraries, authorities, licences",
-            baseEntries(await contents("base")),
-            sourceDate,
-          ),
-          await programLayer(binary, context),
-        ];
-        const tools = await makeLayer(
-          "Debian package busybox-static",
-          debugEntries(await contents("debug")),
-          sourceDate,
-        );
-        plain.push(platformImage(binary, layers, context));
-        debug.push(platformImage(binary, [...layers, tools], context));
+        const { base, program, tools } = await makeLayers(binary, table, source, context, signal);
+        plain.push(platformImage(binary, [base, program], context));
+        debug.push(platformImage(binary, [base, program, tools], context));
       }
-      const standIn = binaries.some((one) => one.standIn);
-      const tags = imageTags(version, standIn);
+      const tags = tagsOf(context);
       const annotations = imageLabels(context);
-      const images = [
+      const archive = await packLayout([
         { tag: tags.plain, platforms: plain, annotations },
         { tag: tags.debug, platforms: debug, annotations },
-      ];
-      const archive = await packLayout(images, sourceDate);
+      ], context.sourceDate);
       await checkLayout(archive);
-      const file = imagesFile(version, standIn);
-      await Deno.writeFile(join(dist, file), archive, { signal });
+      const file = imagesFile(context.version, isStandIn(context));
+      await Deno.writeFile(join(context.dist, file), archive, { signal });
       return [file];
     },
+  };
+}
+
+function isProgram({ artefact }: ReleaseBinary): boolean {
+  return artefact === "trousseau";
+}
+
+function isStandIn({ binaries }: ReleaseContext): boolean {
+  return binaries.some((one) => isProgram(one) && one.standIn);
+}
+
+function tagsOf(context: ReleaseContext): ImageTags {
+  return imageTags(context.version, isStandIn(context));
+}
+
+/** Each package with the images that have it. */
+function listedPackages(table: DebianTable, { plain, debug }: ImageTags): ReleaseDebianPackage[] {
+  const layers = [["base", [plain, debug]], ["debug", [debug]]] as const;
+  return architectures.flatMap((architecture) =>
+    layers.flatMap(([layer, images]) =>
+      packagesOf(table, layer, architecture).map(({ name, version, sha256 }) => (
+        { name, version, sha256, architecture, images, release: debianRelease.number }
+      ))
+    )
+  );
+}
+
+/** The layers for one machine. */
+async function makeLayers(
+  binary: ReleaseBinary,
+  table: DebianTable,
+  source: DebianSource,
+  context: ReleaseContext,
+  signal: AbortSignal,
+): Promise<Readonly<Record<"base" | "program" | "tools", ImageLayer>>> {
+  const contents = (layer: DebianLayer) => readPackages(table, layer, binary.architecture, source, signal);
+  const { sourceDate } = context;
+  const [base, tools] = [baseEntries(await contents("base")), debugEntries(await contents("debug"))];
+  return {
+    base: await makeLayer("Debian packages: libraries, authorities, licences", base, sourceDate),
+    program: await programLayer(binary, context),
+    tools: await makeLayer("Debian package busybox-static", tools, sourceDate),
   };
 }
 

@@ -13,7 +13,10 @@ import { provideBase } from "../../deploy/compile/base.ts";
 import { compile } from "../../deploy/compile/compile.ts";
 import { repository, stage } from "../../deploy/compile/stage.ts";
 import { architectures, ownArchitecture } from "../../deploy/compile/targets.ts";
-import { images, imagesFile, imageTags } from "../../deploy/images/images.ts";
+import { debianMirror } from "../../deploy/images/debian_mirror.ts";
+import { readDebianTable, writeDebianTable } from "../../deploy/images/debian_table.ts";
+import { newestPackages } from "../../deploy/images/debian_update.ts";
+import { images, imagesFile, type ImageTags, imageTags } from "../../deploy/images/images.ts";
 import { version } from "../../lib/base/version.ts";
 import { elfMachine } from "../../lib/release/elf_header.ts";
 import { listFiles } from "../../lib/release/release_files.ts";
@@ -28,7 +31,7 @@ const staged = "/opt/staged";
 interface ImageStage {
   readonly folder: string;
   readonly archive: string;
-  readonly tags: { readonly plain: string; readonly debug: string };
+  readonly tags: ImageTags;
   /** Runs the image's entry point with words. */
   runProgram(bundle: ImageBundle, ...words: readonly string[]): ReturnType<ImageBundle["run"]>;
 }
@@ -177,6 +180,17 @@ Deno.test("images: skopeo, umoci, runc and containerd take both of them, for bot
       assert.match(stderr, /[Dd]igest/);
     });
   });
+});
+
+Deno.test("newestPackages() finds each package in Debian's signed lists, for both machines", async () => {
+  const found = await newestPackages(await debianMirror(), AbortSignal.timeout(300_000));
+  await inFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "deploy/images"), { recursive: true });
+    await writeDebianTable(folder, found);
+    assert.deepEqual(await readDebianTable(folder), found);
+  });
+  assert.match(found["libc6"]?.arm64.path ?? "", /^pool\/(updates\/)?main\/g\/glibc\/libc6_.*_arm64\.deb$/);
+  assert.deepEqual(found["ca-certificates"]?.amd64, found["ca-certificates"]?.arm64);
 });
 
 /** Imports an archive into a containerd of its own. @returns the names of the images. */
