@@ -15,7 +15,7 @@ if (import.meta.main) {
   const source = await sourceOf(repository);
   const [packages, licences] = [await lockedPackages(repository), await readLicences(repository)];
   const common = { version, commit: source?.commit ?? "unknown", sourceDate: source?.time ?? 0 };
-  const bom = makeBillOfMaterials({ ...common, binaries: [], packages, licences });
+  const bom = makeBillOfMaterials({ ...common, binaries: [], packages, licences, debian: [] });
   // A scanner leaves out what is not shipped, and without binaries nothing is known to be shipped.
   const components = bom.components.map(({ scope: _, ...component }) => component);
   await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify({ ...bom, components }, null, 2)}\n`));

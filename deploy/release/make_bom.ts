@@ -7,7 +7,7 @@ import { base64, hex, sha256, utf8 } from "../../lib/base/bytes.ts";
 import { type BillOfMaterials, bomProperties } from "../../lib/release/bill_of_materials.ts";
 import type { Architecture } from "../compile/targets.ts";
 import { type LockedPackage, packageId } from "./locked_packages.ts";
-import type { ReleaseIdentity } from "./part.ts";
+import type { ReleaseDebianPackage, ReleaseIdentity } from "./part.ts";
 
 /** A binary, with the runtime and the packages inside it. */
 export interface BomBinary {
@@ -33,6 +33,8 @@ export interface BomInput extends ReleaseIdentity {
   readonly packages: readonly LockedPackage[];
   /** The SPDX identifier of each package as `name@version`. */
   readonly licences: Readonly<Record<string, string>>;
+  /** The packages of Debian in the images. Their licences are texts in the images. */
+  readonly debian: readonly ReleaseDebianPackage[];
 }
 
 /** Components inside the runtime that are known by their version alone. */
@@ -66,8 +68,9 @@ export function makeBillOfMaterials(input: BomInput): BillOfMaterials {
       ...binaries.map((one) => binaryComponent(one, version)),
       ...runtimeComponents(binaries),
       ...packageComponents(input),
+      ...debianComponents(input),
     ],
-    dependencies: dependenciesOf(binaries),
+    dependencies: dependenciesOf(input),
     compositions: [{ aggregate: "incomplete", assemblies: runtimeComponents(binaries).map((one) => one["bom-ref"]) }],
   };
 }
@@ -145,13 +148,56 @@ function packageUrl({ name, version }: Pick<LockedPackage, "name" | "version">):
   return `pkg:npm/${name.replace(/^@/, "%40")}@${version}`;
 }
 
-function dependenciesOf(binaries: readonly BomBinary[]) {
+/** Each package once, though several images have it; then the images themselves. */
+function debianComponents({ debian, version }: BomInput) {
+  const packages = [...new Map(debian.map((one) => [debianUrl(one), one]))].map((
+    [purl, { name, version, sha256 }],
+  ) => ({
+    type: "library",
+    "bom-ref": purl,
+    name,
+    version,
+    purl,
+    hashes: [{ alg: "SHA-256", content: sha256 }],
+  }));
+  const images = [...imagesOf(debian)].map(([ref, { tag, architecture }]) => ({
+    type: "container",
+    "bom-ref": ref,
+    name: `trousseau:${tag}`,
+    version,
+    properties: [{ name: bomProperties.architecture, value: architecture }],
+  }));
+  return [...packages, ...images];
+}
+
+/** The images by their references, each with the packages in it. */
+function imagesOf(debian: readonly ReleaseDebianPackage[]) {
+  const rows = debian.flatMap((one) => one.images.map((tag) => ({ tag, one })));
+  const byRef = Map.groupBy(rows, ({ tag, one }) => `image:${tag}:${one.architecture}`);
+  return new Map([...byRef].map(([ref, [first, ...rest]]) => [ref, {
+    tag: first?.tag ?? "",
+    architecture: first?.one.architecture ?? "",
+    packages: [first, ...rest].flatMap((row) => row === undefined ? [] : debianUrl(row.one)),
+  }]));
+}
+
+/** The package URL, as its type `deb` has it. */
+function debianUrl({ name, version, architecture, release }: ReleaseDebianPackage): string {
+  return `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=debian-${release}`;
+}
+
+function dependenciesOf({ binaries, debian }: BomInput) {
   const programs = binaries.map((binary) => ({
     ref: `file:${binary.file}`,
     dependsOn: [runtimeRef(binary), ...binary.packages.map(splitId).map(packageUrl)],
   }));
   const runtimes = [...new Set(binaries.map(runtimeRef))].map((ref) => ({ ref, dependsOn: ["v8"] }));
-  return [{ ref: "trousseau", dependsOn: programs.map(({ ref }) => ref) }, ...programs, ...runtimes];
+  const images = [...imagesOf(debian)].map(([ref, { architecture, packages }]) => {
+    const program = binaries.filter((one) => one.artefact === "trousseau" && one.architecture === architecture);
+    return { ref, dependsOn: [...program.map(({ file }) => `file:${file}`), ...packages] };
+  });
+  const parts = [...programs, ...images];
+  return [{ ref: "trousseau", dependsOn: parts.map(({ ref }) => ref) }, ...parts, ...runtimes];
 }
 
 function splitId(id: string): { name: string; version: string } {

@@ -27,6 +27,7 @@ const input: BomInput = {
     { name: "unused", version: "1.0.0", sha512: "e".repeat(128) },
   ],
   licences: { "@s/b@2.0.0": "MIT", "unused@1.0.0": "ISC" },
+  debian: [],
 };
 
 Deno.test("makeBillOfMaterials() lists binaries, runtimes, V8 and packages, and says what it leaves out", () => {

@@ -16,7 +16,7 @@ import { inTemporaryFolder } from "../compile/temporary.ts";
 import { lockedPackages, readLicences } from "./locked_packages.ts";
 import { type BomBinary, makeBillOfMaterials } from "./make_bom.ts";
 import { makeProvenance } from "./make_provenance.ts";
-import type { ReleaseContext, ReleaseIdentity, ReleasePart } from "./part.ts";
+import type { ReleaseContext, ReleaseDebianPackage, ReleaseIdentity, ReleasePart } from "./part.ts";
 import { type SigningKey, signMinisign } from "./secret_key.ts";
 
 /** The source of a release. */
@@ -39,6 +39,7 @@ const locks = [
   "deno.clectl.lock",
   "deno.dev.lock",
   "deploy/compile/denort.json",
+  "deploy/images/debian.json",
   "deploy/packages/requirements.txt",
 ] as const;
 
@@ -82,7 +83,9 @@ async function fillRelease(
     version,
     binaries: binaries.map(asReleaseBinary),
   };
-  const made = new Set(binaries.map(({ file }) => file));
+  // An image contains the bill of materials.
+  await writeBillOfMaterials(context, binaries, steps.parts);
+  const made = new Set([...binaries.map(({ file }) => file), billOfMaterialsFile]);
   for (const part of steps.parts) {
     signal.throwIfAborted();
     for (const file of await part.make(context, signal)) {
@@ -97,10 +100,7 @@ async function fillRelease(
       made.add(file);
     }
   }
-  const [packages, licences] = [await lockedPackages(root), await readLicences(root)];
-  const bom = makeBillOfMaterials({ version, commit, sourceDate, binaries, packages, licences });
-  await writeJson(join(dist, billOfMaterialsFile), bom);
-  const files = await sumsOf(dist, [...made, billOfMaterialsFile], signal);
+  const files = await sumsOf(dist, [...made], signal);
   const materials = [...await sumsOf(root, locks, signal), ...runtimesOf(binaries)];
   await writeJson(join(dist, provenanceFile), makeProvenance({ version, commit, sourceDate, files, materials }));
   const sums = byName([...files, ...await sumsOf(dist, [provenanceFile], signal)]);
@@ -111,6 +111,19 @@ async function fillRelease(
     await Deno.writeTextFile(join(dist, signatureFile), signature);
   }
   return sums;
+}
+
+async function writeBillOfMaterials(
+  context: ReleaseContext,
+  binaries: readonly BomBinary[],
+  parts: readonly ReleasePart[],
+): Promise<void> {
+  const { root, dist, version, commit, sourceDate } = context;
+  const [packages, licences] = [await lockedPackages(root), await readLicences(root)];
+  const debian: ReleaseDebianPackage[] = [];
+  for (const part of parts) debian.push(...await part.debianPackages?.(context) ?? []);
+  const bom = makeBillOfMaterials({ version, commit, sourceDate, binaries, packages, licences, debian });
+  await writeJson(join(dist, billOfMaterialsFile), bom);
 }
 
 function asReleaseBinary({ file, artefact, architecture, runtime }: BomBinary) {

@@ -24,11 +24,25 @@ export interface ReleaseIdentity {
   readonly sourceDate: number;
 }
 
+/** A package of Debian in a file of the release. */
+export interface ReleaseDebianPackage {
+  readonly name: string;
+  readonly version: string;
+  /** The machine of the image that has it. */
+  readonly architecture: "amd64" | "arm64";
+  /** The number of Debian's release, such as `13`. */
+  readonly release: string;
+  /** Of its `.deb`, in lowercase hex. */
+  readonly sha256: string;
+  /** The tags of the images that have it. */
+  readonly images: readonly string[];
+}
+
 /** The input of each part. */
 export interface ReleaseContext extends ReleaseIdentity {
   /** The root of the checkout. */
   readonly root: string;
-  /** The folder of the release, which exists. */
+  /** The folder of the release, with the binaries and the bill of materials. */
   readonly dist: string;
   readonly binaries: readonly ReleaseBinary[];
 }
@@ -36,6 +50,8 @@ export interface ReleaseContext extends ReleaseIdentity {
 /** One kind of file in a release, such as packages, charts or the bill of materials. */
 export interface ReleasePart {
   readonly name: string;
+  /** The packages of Debian in its files, for the bill of materials; none if left out. */
+  debianPackages?(context: ReleaseContext): Promise<readonly ReleaseDebianPackage[]>;
   /**
    * Makes its files in `context.dist`: the same bytes from the same context.
    *
