@@ -4,6 +4,7 @@
  * @module
  */
 import type { Program } from "../command.ts";
+import { errorTopic } from "../error_topic.ts";
 import { exitCodes } from "../exit_codes.ts";
 import { exitCodesTopic } from "../exit_topic.ts";
 import { defineProgram } from "../program.ts";
@@ -53,7 +54,7 @@ export const clectl: Program<ClectlTerminal> = defineProgram<typeof clectlOption
   commands,
   options: clectlOptions,
   freeOptions: ["help", "version"],
-  topics: { "exit-codes": exitCodesTopic },
+  topics: { "error": errorTopic, "exit-codes": exitCodesTopic },
   exits: clectlExits,
   habits: clectlHabits,
   links: {},
