@@ -74,7 +74,11 @@ Deno.test("apiserverEnable() refuses a plugin that is away, unwell or false", as
 
 const socket = "/run/trousseau/kms.sock";
 const refusedFiles = [
-  ["is missing", undefined, /Cannot read FILE: there is no such file/],
+  [
+    "is missing",
+    undefined,
+    /Cannot take FILE for kube-apiserver: It is not there; make it, as root: .*trousseau encryption-config --identity first > FILE\)\n/,
+  ],
   ["is no YAML", "a: [", /FILE:1:\d+: /],
   ["is of another kind", "kind: Pod\n", /FILE:1:1: /],
   [
