@@ -102,6 +102,15 @@ for (const [name, config, complaint] of refusedFiles) {
   });
 }
 
+Deno.test("apiserver enable and undo refuse a manifest that RKE2 writes", async () => {
+  for (const verb of ["enable", "undo"]) {
+    const more = ["--manifest", "/var/lib/rancher/rke2/agent/pod-manifests/kube-apiserver.yaml"];
+    const terminal = fakeTerminal();
+    equal(await run(["apiserver", verb, ...more], trousseau, terminal), 78);
+    match(terminal.err(), /pod-manifests\/kube-apiserver\.yaml: RKE2 writes it anew.*config\.yaml\.d\/trousseau\.yaml/);
+  }
+});
+
 Deno.test("apiserverUndo() refuses while the EncryptionConfiguration encrypts, or cannot be read", async () => {
   const manifest = kubeadmManifest({ flags: ["--a=1", flag], folders: ["FOLDER"] });
   for (const config of [encryption(socket, "last"), encryption(socket, "none"), undefined, "a: ["]) {
