@@ -42,6 +42,7 @@ const commands = [
     options: [],
     examples: [
       { line: "clectl help create", does: "the same as clectl create --help" },
+      { line: "clectl help error clectl-login", does: "causes and cures of the failures of an area, by its anchor" },
       { line: "clectl help exit-codes", does: "the exit statuses, and what to do about them" },
     ],
     run: async (call) => (await import("../help.ts")).help(call),

@@ -92,7 +92,10 @@ Deno.test("import refuses rows before a connection is made, each with its place"
 Deno.test("import refuses a file that it cannot read, and a name without a format", async () => {
   const { status, err, bodies, file } = await imported('path,a\nx,"secret\n');
   deepEqual([status, bodies], [64, []]);
-  match(err, /^clectl: Cannot import .* as csv: its quotes are not in order near line \d\.\n$/);
+  match(
+    err,
+    /^clectl: Cannot import .* as csv: its quotes are not in order near line \d\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   const unnamed = await runClectl(["import", "/tmp/secrets"]);
   equal(unnamed.status, 64);
   match(unnamed.err, /use --format csv\|xlsx/);
