@@ -15,7 +15,7 @@ interface KnownSentence {
   readonly parts: readonly string[];
   /** The longest of the parts. */
   readonly longest: string;
-  /** Number of characters of all parts behind the head. */
+  /** Number of letters and digits of all parts behind the head. */
   readonly weight: number;
   /** Whether it is a whole sentence and not the end of one. */
   readonly isWhole: boolean;
@@ -43,7 +43,7 @@ function knownSentence(row: string): KnownSentence {
   const [anchor = "", says = ""] = row.split("\t");
   const parts = partsOf(says);
   const longest = parts.reduce((one, other) => other.length > one.length ? other : one);
-  const weight = partsOf(says.replace(head, "")).join("").length;
+  const weight = partsOf(says.replace(head, "")).join("").replace(/[^\p{L}\p{N}]/gu, "").length;
   return { anchor, says, parts, longest, weight, isWhole: says.endsWith(".") };
 }
 

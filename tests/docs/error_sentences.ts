@@ -46,8 +46,8 @@ const beginnings =
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
 
-/** Constants by a server's codes: the meaning of each, as the end of a sentence. */
-const codeTables = /^[a-z]+Codes$/;
+/** Constants by a server's codes, or by the fields that are refused: the end of a sentence for each. */
+const codeTables = /^([a-z]+Codes|refused[A-Z]\w*Fields)$/;
 
 /** Files whose strings are all ends of sentences. */
 const tables = /_failures\.ts$/;

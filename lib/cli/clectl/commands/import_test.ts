@@ -1,6 +1,7 @@
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { runClectl } from "../../../../tests/support/clectl_terminal.ts";
 import { answerJson, KeyringDouble } from "../../../../tests/support/keyring_double.ts";
+import { withoutHelp } from "../../../../tests/support/help_line.ts";
 
 /** A server that knows some paths already. @returns the end of `import`, and the bodies of the requests. */
 async function imported(
@@ -100,7 +101,7 @@ Deno.test("import refuses a file that it cannot read, and a name without a forma
   equal(unnamed.status, 64);
   match(unnamed.err, /use --format csv\|xlsx/);
   const absent = await runClectl(["import", file]);
-  deepEqual([absent.status, absent.err], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
+  deepEqual([absent.status, withoutHelp(absent.err)], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
 });
 
 Deno.test("import divides the dry run by size, and refuses more than one request can carry", async () => {
