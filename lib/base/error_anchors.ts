@@ -15,7 +15,7 @@ interface KnownSentence {
   readonly parts: readonly string[];
   /** The longest of the parts. */
   readonly longest: string;
-  /** Number of letters and digits of all parts behind the head. */
+  /** A longer sentence weighs more. */
   readonly weight: number;
   /** Whether it is a whole sentence and not the end of one. */
   readonly isWhole: boolean;
@@ -43,8 +43,14 @@ function knownSentence(row: string): KnownSentence {
   const [anchor = "", says = ""] = row.split("\t");
   const parts = partsOf(says);
   const longest = parts.reduce((one, other) => other.length > one.length ? other : one);
-  const weight = partsOf(says.replace(head, "")).join("").replace(/[^\p{L}\p{N}]/gu, "").length;
-  return { anchor, says, parts, longest, weight, isWhole: says.endsWith(".") };
+  return { anchor, says, parts, longest, weight: weightOf(says), isWhole: says.endsWith(".") };
+}
+
+/** By letters and digits, then by other characters. A sentence that is only a head weighs nothing. */
+function weightOf(says: string): number {
+  const text = partsOf(says.replace(head, "")).join("");
+  const letters = text.replace(/[^\p{L}\p{N}]/gu, "").length;
+  return letters === 0 ? 0 : letters * 1000 + text.length;
 }
 
 /** A sentence is also found without its full stop. */

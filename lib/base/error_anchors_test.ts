@@ -11,10 +11,8 @@ const filled = (says: string, value: string) => says.replaceAll(placeholders, va
 function plain(anchor: string | undefined): string | undefined {
   const says = rows.find((row) => row.anchor === anchor)?.says;
   if (says === undefined) return undefined;
-  return filled(says, "{}").replace(/^Cannot \{\}: /, "").replace(/^\{\} /, "").replaceAll("{}{}", "{}").replace(
-    /\.$/,
-    "",
-  );
+  const text = filled(says, "{}").replace(/^Cannot \{\}: /, "").replace(/^\{\} /, "").replaceAll("{}{}", "{}");
+  return /\w/.test(text) ? text.replace(/\.$/, "") : "a head alone";
 }
 
 const anchorIn = (says: string) => rows.find((row) => row.says === says)?.anchor;

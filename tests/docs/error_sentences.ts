@@ -217,6 +217,9 @@ function takenFrom(node: ts.Node, validator: ts.TypeChecker): readonly ts.Node[]
 
 /** The texts that an object has for its keys. */
 function textsOf(table: ts.Node | undefined): readonly ts.Node[] {
+  if (table !== undefined && (ts.isAsExpression(table) || ts.isSatisfiesExpression(table))) {
+    return textsOf(table.expression);
+  }
   if (table === undefined || !ts.isObjectLiteralExpression(table)) return [];
   return table.properties.flatMap((row) => ts.isPropertyAssignment(row) ? [row.initializer] : []);
 }

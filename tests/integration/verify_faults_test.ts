@@ -47,7 +47,7 @@ Deno.test("verify() ends with 69 and one sentence if etcd compacts or goes away 
   equal(compacted.status, 69, compacted.err);
   match(
     compacted.err,
-    /^trousseau: .* revision \d+ was compacted in the middle; try again with a higher --rate[^\n]+\n$/,
+    /^trousseau: .* revision \d+ was compacted in the middle; try again with a higher --rate[^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
   );
   equal(compacted.out, "");
   middle(() => void (gate.isDown = true));
