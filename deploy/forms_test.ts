@@ -6,6 +6,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { readEncryptionFile } from "../lib/config/encryption/file.ts";
+import { isOwnMount } from "../lib/config/apiserver/manifest_mounts.ts";
 import { readApiServerPod } from "../lib/config/apiserver/static_pod.ts";
 import { contentOf, fakeFiles } from "../tests/support/fake_files.ts";
 import { environmentFrom } from "../lib/config/environment.ts";
@@ -42,6 +43,20 @@ Deno.test("every form of which kube-apiserver is told gives it the flag and the 
       path,
     );
     match(text, /encryption-provider-config-automatic-reload(=|: "|\n +value: ")true/, path);
+  }
+});
+
+Deno.test("each form that mounts folders names the volumes as apiserver enable does, so that undo finds them", () => {
+  const mounting = [...texts].filter(([path]) => /^(cluster-api|kubeadm|kubespray)\/[\w-]+\.yaml$/.test(path));
+  equal(mounting.length, 3);
+  for (const [path, text] of mounting) {
+    const names = [...text.matchAll(/- name: (\S+)\n +hostPath: (\S+)/g)].map(([, name, folder]) => [folder, name]);
+    deepEqual(
+      names,
+      [["/etc/kubernetes/enc", "trousseau-encryption-config"], ["/run/trousseau", "trousseau-socket"]],
+      path,
+    );
+    for (const [, name] of names) ok(isOwnMount({ name }), name);
   }
 });
 

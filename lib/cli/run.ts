@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import { commandOf, parse, type Parsed, shortUsage } from "./arguments.ts";
 import { type Call, type Program, type ReportedError, UsageError } from "./command.ts";
+import { errorDocument, errorHelpLines, messageAnchors } from "./error_help.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { SharedValues } from "./options.ts";
 import { json, line, type Output, type Streams } from "./terminal.ts";
@@ -27,9 +28,9 @@ export async function run<Terminal extends Streams>(
     options = parsed.options;
     return await runParsed(parsed, { program, terminal, options, positionals: parsed.positionals });
   } catch (thrown) {
-    const failed = failure(thrown, options, program);
+    const failed = await failure(thrown, options, program);
     if (failed !== undefined) json(terminal.stdout, failed);
-    return report(withCommand(thrown, words, program), terminal.stderr, program);
+    return await report(withCommand(thrown, words, program), terminal.stderr, program);
   }
 }
 
@@ -53,33 +54,39 @@ async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
  * With `--json`, a failed command also prints a document. A usage error stays text, because it is for the author of the
  * script.
  */
-function failure(thrown: unknown, { json, quiet }: SharedValues, program: Program): unknown {
+async function failure(thrown: unknown, { json, quiet }: SharedValues, program: Program): Promise<unknown> {
   if (!json || quiet || thrown instanceof UsageError) return undefined;
   const reported = reportedError(thrown, program);
-  if (reported === undefined) return { ok: false, error: { code: "internal", message: "", causes: [] } };
-  const { code, message, causes } = reported;
-  return { ok: false, error: { code, message, causes } };
+  const error = await errorDocument(reported ?? { code: "internal", message: "", causes: [] });
+  return { ok: false, error };
 }
 
-/** Writes the error to stderr. @returns its exit status. */
-export function report(thrown: unknown, stderr: Output, program: Program): ExitStatus {
+/** Writes the error and its anchors to stderr. @returns its exit status. */
+export async function report(thrown: unknown, stderr: Output, program: Program): Promise<ExitStatus> {
   const { name } = program;
   if (thrown instanceof UsageError) {
     line(stderr, `${name}: ${thrown.message}`);
     for (const text of usageLines(program, thrown.command)) line(stderr, text);
+    await nameAnchors([thrown.message], stderr, name);
     return exitCodes.usage.status;
   }
   const reported = reportedError(thrown, program);
   if (reported === undefined) {
-    line(stderr, `${name}: This should not have happened. A report of it needs these lines and what was called:`);
-    line(stderr, stackWithoutMessage(thrown));
+    const unexpected = `${name}: This should not have happened. A report of it needs these lines and what was called:`;
+    for (const text of [unexpected, stackWithoutMessage(thrown)]) line(stderr, text);
+    await nameAnchors([unexpected], stderr, name);
     return exitCodes.internal.status;
   }
   // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
   const isPlaced = reported.code === "config" && Object.hasOwn(program.options, "config");
   line(stderr, isPlaced ? reported.message : `${name}: ${reported.message}`);
   for (const cause of reported.causes) line(stderr, `  ${cause}`);
+  await nameAnchors([reported.message, ...reported.causes], stderr, name);
   return reported.status;
+}
+
+async function nameAnchors(messages: readonly string[], stderr: Output, program: string): Promise<void> {
+  for (const text of errorHelpLines(program, await messageAnchors(messages))) line(stderr, text);
 }
 
 /** The usage and an example of a command, or of a family of commands, or of the program. */

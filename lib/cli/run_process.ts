@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import type { Program } from "./command.ts";
+import { exitCodes } from "./exit_codes.ts";
 import { wordsOfCall } from "./program.ts";
 import { report, run } from "./run.ts";
 import { stopSignal } from "./stop_signal.ts";
@@ -23,7 +24,7 @@ export async function runProcess<Terminal extends Streams>(
   const stderr = processOutput(Deno.stderr);
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    Deno.exit(report(event.reason, stderr, program));
+    report(event.reason, stderr, program).then(Deno.exit, () => Deno.exit(exitCodes.internal.status));
   });
   const words = wordsOfCall(process.argv0, Deno.args, program);
   const stop = stopSignal();

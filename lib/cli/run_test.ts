@@ -1,4 +1,5 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { anchorOf } from "../base/error_anchors.ts";
 import { KmsError } from "../base/errors.ts";
 import { commandOf } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -149,8 +150,10 @@ for (const [words, complaint] of usageErrors) {
     match(err, complaint);
     match(
       err,
-      /\nUsage: trousseau \S+.* \[OPTIONS\]\nExample: .*trousseau .*\nRun "trousseau help[^"]*" to see what there is\.\n$/,
+      /\nUsage: trousseau \S+.* \[OPTIONS\]\nExample: .*trousseau .*\nRun "trousseau help[^"]*" to see what there is\.\n/,
     );
+    // Each of them has a row in docs/errors.md.
+    match(err, /\nRun "trousseau help error (command|config|init|start)-\w{5}" for cause and cure\.\n$/);
   });
 }
 
@@ -159,9 +162,9 @@ const failures = [
   [new KmsError("unreachable", "Vault is away."), 69, /^trousseau: Vault is away\.\n$/],
   [new KmsError("permission_denied", "No."), 77, /^trousseau: No\.\n$/],
   [
-    new KmsError("quorum_not_reached", "No quorum.", { members: [new KmsError("key_unusable", "It is disabled.")] }),
+    new KmsError("quorum_not_reached", "No quorum.", { members: [new KmsError("key_unusable", "v is disabled.")] }),
     77,
-    /^trousseau: No quorum\.\n {2}It is disabled\.\n$/,
+    /^trousseau: No quorum\.\n {2}v is disabled\.\nRun "trousseau help error \S+-\w{5}" for cause and cure\.\n$/,
   ],
 ] as const;
 
@@ -177,6 +180,7 @@ Deno.test("run() reports the stack of an unknown error, and not its message", as
   const { status, err } = await ran(["fail"], failing(new TypeError("token s.abcdef")));
   equal(status, 70);
   match(err, /TypeError\n +at .*run_test\.ts/);
+  match(err, /\nRun "trousseau help error internal-\w{5}" for cause and cure\.\n$/);
   doesNotMatch(err, /abcdef/);
 });
 
@@ -249,14 +253,14 @@ Deno.test("run(config --help) explains the configuration, as help config does", 
 });
 
 Deno.test("run() prints a document if a command with --json fails, and nothing else on stdout", async () => {
-  const members = [new KmsError("key_unusable", "It is disabled.")];
+  const members = [new KmsError("key_unusable", "v is disabled.")];
   const failed = new KmsError("quorum_not_reached", "No quorum.", { members });
   const table = failing(failed).map((command) => ({ ...command, options: ["json", "quiet"] as const }));
   const { status, out } = await ran(["fail", "-o", "json"], table);
   equal(status, 77);
   deepEqual(JSON.parse(out), {
     ok: false,
-    error: { code: "quorum_not_reached", message: "No quorum.", causes: ["It is disabled."] },
+    error: { code: "quorum_not_reached", message: "No quorum.", causes: ["v is disabled."], anchors: [anchorOf("v is disabled.")] },
   });
   equal((await ran(["fail"], table)).out, "");
   equal((await ran(["fail", "--json", "--quiet"], table)).out, "");

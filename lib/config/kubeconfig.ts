@@ -21,18 +21,18 @@ const largestCredential = 64 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Unsupported fields of a cluster and of a user that change the connection. */
-const refused = {
-  cluster: {
-    "insecure-skip-tls-verify": "would trust any server; give certificate-authority-data instead",
-    "proxy-url": "is not supported; ask from a machine that reaches the API server directly",
-  },
-  user: {
-    "exec": "would run a program, and Trousseau runs none; use a kubeconfig with a token or a client certificate",
-    "auth-provider": "is not supported; use a kubeconfig with a token or a client certificate",
-    "username": "is not supported by Kubernetes any more; use a token or a client certificate",
-    "as": "is not supported; use a kubeconfig of the user that is meant",
-  },
+/** Unsupported fields of a cluster that change the connection. */
+const refusedClusterFields = {
+  "insecure-skip-tls-verify": "would trust any server; give certificate-authority-data instead",
+  "proxy-url": "is not supported; ask from a machine that reaches the API server directly",
+} as const;
+
+/** Those of a user. */
+const refusedUserFields = {
+  "exec": "would run a program, and Trousseau runs none; use a kubeconfig with a token or a client certificate",
+  "auth-provider": "is not supported; use a kubeconfig with a token or a client certificate",
+  "username": "is not supported by Kubernetes any more; use a token or a client certificate",
+  "as": "is not supported; use a kubeconfig of the user that is meant",
 } as const;
 
 /**
@@ -71,8 +71,8 @@ class Reader {
       ? { fields: {}, path: context.path }
       : this.#named(root, "users", "user", context.fields.user, [...context.path, "user"]);
     if (user === undefined) return undefined;
-    this.#refuse(cluster.fields, cluster.path, refused.cluster);
-    this.#refuse(user.fields, user.path, refused.user);
+    this.#refuse(cluster.fields, cluster.path, refusedClusterFields);
+    this.#refuse(user.fields, user.path, refusedUserFields);
     const server = this.#server(cluster.fields.server, [...cluster.path, "server"]);
     const access = {
       serverName: this.#text(cluster.fields["tls-server-name"], [...cluster.path, "tls-server-name"]),

@@ -4,6 +4,7 @@
  * @module
  */
 import { systemClock, type Times } from "../base/clock.ts";
+import { AnchoredLog } from "./anchored_log.ts";
 import type { Event, Notify } from "./events.ts";
 import { type Audit, auditTo, openAudit } from "./audit.ts";
 import { eventLog } from "./event_log.ts";
@@ -67,7 +68,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     },
   });
   const start = new StartLines(options.untilStarted ?? false, (line) => lines.write(line));
-  const log = createLogger({ ...options.log, now, write: (line) => start.write(line) });
+  const log = new AnchoredLog(createLogger({ ...options.log, now, write: (line) => start.write(line) }));
   const metrics = createMetrics({
     version: options.version,
     clock,
@@ -104,6 +105,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     async [Symbol.asyncDispose]() {
       waiting[Symbol.dispose]();
       await audit?.[Symbol.asyncDispose]();
+      await log[Symbol.asyncDispose]();
       await lines[Symbol.asyncDispose]();
     },
   };

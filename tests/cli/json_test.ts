@@ -105,7 +105,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
     equal(status, name === "conformance" ? 69 : 78);
     const found = JSON.parse(out);
     equal(found.ok, false);
-    const { code, message, causes } = found.error;
+    const { code, message, causes, anchors } = found.error;
+    ok(anchors.length > 0 && anchors.every((anchor: string) => err.includes(anchor)), err);
     deepEqual([code, causes], [name === "conformance" ? "unreachable" : "config", []]);
     ok(err.includes(message), err);
     if (name === "check") deepEqual(found.problems, [message]);

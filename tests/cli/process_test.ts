@@ -68,7 +68,10 @@ Deno.test("main refuses a FIFO and a device as a configuration at once", async (
   for (const command of ["check", "serve", "keys"]) {
     const { code, err } = await ran(command, "--config", `${folder.path}/fifo`);
     equal(code, 78);
-    match(err, /^Cannot read the config file \S+\/fifo: it is a pipe, and only a regular file is read\.\n$/);
+    match(
+      err,
+      /^Cannot read the config file \S+\/fifo: it is a pipe, and only a regular file is read\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+    );
   }
   const { code, err } = await ran("check", "--config", "/dev/zero");
   equal(code, 78);

@@ -46,8 +46,8 @@ const beginnings =
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
 
-/** Constants by a server's codes: the meaning of each, as the end of a sentence. */
-const codeTables = /^[a-z]+Codes$/;
+/** Constants by a server's codes, or by the fields that are refused: the end of a sentence for each. */
+const codeTables = /^([a-z]+Codes|refused[A-Z]\w*Fields)$/;
 
 /** Files whose strings are all ends of sentences. */
 const tables = /_failures\.ts$/;
@@ -217,6 +217,9 @@ function takenFrom(node: ts.Node, validator: ts.TypeChecker): readonly ts.Node[]
 
 /** The texts that an object has for its keys. */
 function textsOf(table: ts.Node | undefined): readonly ts.Node[] {
+  if (table !== undefined && (ts.isAsExpression(table) || ts.isSatisfiesExpression(table))) {
+    return textsOf(table.expression);
+  }
   if (table === undefined || !ts.isObjectLiteralExpression(table)) return [];
   return table.properties.flatMap((row) => ts.isPropertyAssignment(row) ? [row.initializer] : []);
 }

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
+import { anchorOf } from "../../lib/base/error_anchors.ts";
 import { errorSentences } from "./error_sentences.ts";
-import { differences, errorTable, readErrorDocument } from "./error_table.ts";
+import {
+  differences,
+  errorFilesOf,
+  errorTable,
+  helpTable,
+  pageAnchors,
+  readErrorDocument,
+  rowAnchor,
+} from "./error_table.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -11,8 +20,35 @@ Deno.test("docs/errors.yaml has a cause and a cure for every error sentence of t
   assert.deepEqual(differences(await readErrorDocument(root), await found), []);
 });
 
-Deno.test("docs/errors.md is what deno task docs:errors makes of it", async () => {
-  assert.equal(await Deno.readTextFile(`${root}/docs/errors.md`), errorTable(await readErrorDocument(root)));
+Deno.test("the page and the tables of the programs are what deno task docs:errors makes of it", async () => {
+  for (const [path, text] of Object.entries(errorFilesOf(await readErrorDocument(root)))) {
+    assert.equal(await Deno.readTextFile(`${root}/${path}`), text, path);
+  }
+});
+
+Deno.test("docs/errors.md has each anchor once, and the anchor of every sentence", async () => {
+  const document = await readErrorDocument(root);
+  const page = await Deno.readTextFile(`${root}/docs/errors.md`);
+  const targets = [...page.matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, anchor]) => anchor);
+  assert.deepEqual(targets.toSorted(), pageAnchors(document).toSorted());
+  assert.equal(new Set(targets).size, targets.length);
+  for (const { says } of document.areas.flatMap(({ rows }) => rows)) {
+    const anchor = anchorOf(says);
+    assert.ok(anchor !== undefined && targets.includes(anchor), says);
+  }
+});
+
+Deno.test("rowAnchor() depends on area and sentence alone, and a row can keep an old one", () => {
+  const first = rowAnchor({ anchor: "area" }, { says: "a b", cause: "c" });
+  assert.match(first, /^area-[2-9b-z]{5}$/);
+  assert.equal(rowAnchor({ anchor: "area" }, { says: "a b", cause: "d" }), first);
+  assert.notEqual(rowAnchor({ anchor: "area" }, { says: "a c" }), first);
+  assert.equal(rowAnchor({ anchor: "area" }, { says: "a c", anchor: first }), first);
+});
+
+Deno.test("helpTable() has the rows of an area behind it; what they share is said once", () => {
+  const area = { title: "T", anchor: "t", intro: "I", cause: "all", rows: [{ says: "a b", anchor: "x", cure: "own" }] };
+  assert.equal(helpTable({ areas: [area], names: [] }), "t\tT\tI\tall\t\nx\t\town\n");
 });
 
 Deno.test("errorSentences() finds sentences in constructors, in makers of errors, in tables and behind constants", async () => {
@@ -68,7 +104,8 @@ Deno.test("readErrorDocument() puts the areas of the folders of lib behind those
   const folder = await Deno.makeTempDir();
   await Deno.mkdir(`${folder}/docs`);
   await Deno.mkdir(`${folder}/lib/provider/toy`, { recursive: true });
-  const area = (title: string) => `areas: [{ title: ${title}, rows: [{ says: ${title} fails, cause: c, cure: d }] }]\n`;
+  const area = (title: string) =>
+    `areas: [{ title: ${title}, anchor: ${title.toLowerCase()}, rows: [{ says: ${title} fails, cause: c, cure: d }] }]\n`;
   await Deno.writeTextFile(`${folder}/docs/errors.yaml`, `${area("All")}names: []\n`);
   await Deno.writeTextFile(`${folder}/lib/provider/toy/errors.yaml`, area("Toy"));
   const { areas } = await readErrorDocument(folder);
@@ -81,17 +118,27 @@ Deno.test("readErrorDocument() puts the areas of the folders of lib behind those
 
 Deno.test("differences() names what is missing, gone, doubled and bare", () => {
   const rows = [{ says: "a b", cause: "c", cure: "d" }, { says: "a b", cause: "c", cure: "d" }, { says: "gone x" }];
-  const document = { areas: [{ title: "T", rows }], names: [] };
+  const document = { areas: [{ title: "T", anchor: "t", rows }], names: [] };
   assert.deepEqual(differences(document, [{ text: "a b", files: ["f"] }, { text: "new x", files: ["f", "g"] }]), [
     "docs/errors.yaml lacks (f, g): new x",
     "no source says any more: gone x",
     "stands twice: a b",
     "has no cause or no cure: gone x",
+    `an anchor stands twice: ${rowAnchor({ anchor: "t" }, { says: "a b" })}`,
   ]);
 });
 
 Deno.test("errorTable() puts the sentences of an area without a cause of their own into one row", () => {
-  const rows = [{ says: "a b" }, { says: "c d", cause: "own" }, { says: "e | f" }];
-  const lines = errorTable({ areas: [{ title: "T", cause: "all", cure: "cure", rows }], names: [] }).split("\n");
-  assert.deepEqual(lines.slice(-3), ["| `c d` | own | cure |", "| `a b`<br>`e \\| f` | all | cure |", ""]);
+  const rows = [{ says: "a b", anchor: "x" }, { says: "c d", anchor: "y", cause: "own" }, {
+    says: "e | f",
+    anchor: "z",
+  }];
+  const lines = errorTable({ areas: [{ title: "T", anchor: "t", cause: "all", cure: "cure", rows }], names: [] }).split(
+    "\n",
+  );
+  assert.deepEqual(lines.slice(-3), [
+    '| <a id="y"></a>`c d` | own | cure |',
+    '| <a id="x"></a>`a b`<br><a id="z"></a>`e \\| f` | all | cure |',
+    "",
+  ]);
 });

@@ -170,6 +170,8 @@ async function faultOfValue(value: unknown, text: string): Promise<string | unde
   if (typeof value["apiVersion"] === "string" && typeof value["kind"] === "string") return undefined;
   if (isList(value["creation_rules"])) return undefined;
   if ("form" in value) return complaintOf(() => initValuesIn("values.yaml", text, undefined));
+  // The settings of k3s and RKE2 are a file of theirs, which has no schema here.
+  if ("kube-apiserver-arg+" in value) return await quoted("deploy", text);
   if ("roles" in value) return complaintOf(() => parsePolicy(text, 1));
   if (isList(value["groups"])) return faultOfRules(value["groups"]);
   if (isList(value["scrape_configs"])) return undefined;

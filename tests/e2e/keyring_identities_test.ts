@@ -182,7 +182,7 @@ Deno.test("a certificate that was revoked is refused with the next request on a 
     invited.body.code,
   );
   equal(replay.code, 77, replay.stderr);
-  match(replay.stderr, /^clectl: [A-Z][^\n]*\.\n$/);
+  match(replay.stderr, /^clectl: [A-Z][^\n]*\.\nRun "\w+ help error [\w -]+" for cause and cure\.\n$/);
 
   const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   using anna = new TlsClient(site, authority, { key, cert: certificate });

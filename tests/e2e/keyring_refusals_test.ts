@@ -151,7 +151,10 @@ Deno.test("clectl refuses bad input with one sentence and the right status, and 
   }
   const policy = await site.clectl(["policy", "set", join(site.folder, "policy.yaml")]);
   equal(policy.code, 64, policy.stderr);
-  match(policy.stderr, /^clectl: The policy is refused:\n {2}1:\d+: roles\.all\.rules\[0\]\.verbs\[0\]: .*"read"\?\n$/);
+  match(
+    policy.stderr,
+    /^clectl: The policy is refused:\n {2}1:\d+: roles\.all\.rules\[0\]\.verbs\[0\]: .*"read"\?\nRun "\w+ help error [\w -]+" for cause and cure\.\n$/,
+  );
   const rows = await site.clectl(["import", join(site.folder, "rows.csv")]);
   equal(rows.code, 64, rows.stderr);
   match(rows.stdout + rows.stderr, /3.*db\/\/b|db\/\/b.*3/, "the place of the row");

@@ -238,7 +238,10 @@ Deno.test("rewrite ends with 77 and changes nothing where its client certificate
   const [valid, expired] = results;
   equal(valid?.code, 0, valid?.stderr);
   equal(expired?.code, 77, expired?.stderr);
-  match(expired?.stderr ?? "", /^trousseau: [^\n]+ does not accept [^\n]+\n$/);
+  match(
+    expired?.stderr ?? "",
+    /^trousseau: [^\n]+ does not accept [^\n]+\nRun "\w+ help error [\w -]+" for cause and cure\.\n$/,
+  );
   equal(expired?.stdout, "");
 });
 

@@ -40,7 +40,7 @@ async function allRefuse(config: TemporaryConfig, bytes: Uint8Array, what: strin
   for (const [command, ...words] of commands) {
     const { status, out, err } = await config.run(command, "--snapshot", path, ...words);
     equal(status, 65, `${command} ${words.join(" ")} of ${what}: ${out}${err}`);
-    match(err, /^trousseau: [^\n]+\n$/, what);
+    match(err, /^trousseau: [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/, what);
     equal(out, "", what);
   }
 }
@@ -83,7 +83,10 @@ Deno.test("a snapshot of a real etcd is refused with 65 wherever it is cut, and 
   for (const bytes of [...pages, ...others]) {
     const { status, out, err } = await verified(bytes);
     equal(status, 65, `${bytes.length} of ${whole.length} bytes: ${out}${err}`);
-    match(err, /^trousseau: [^\n]+; take another copy\.\n$|^trousseau: [^\n]+ Name the file of [^\n]+\n$/);
+    match(
+      err,
+      /^trousseau: [^\n]+; take another copy\.\nRun "\w+ help error \S+" for cause and cure\.\n$|^trousseau: [^\n]+ Name the file of [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+    );
   }
 });
 

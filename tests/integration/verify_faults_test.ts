@@ -50,13 +50,16 @@ Deno.test("verify() ends with 69 and one sentence if etcd compacts or goes away 
   equal(compacted.status, 69, compacted.err);
   match(
     compacted.err,
-    /^trousseau: .* revision \d+ was compacted in the middle; try again with a higher --rate[^\n]+\n$/,
+    /^trousseau: .* revision \d+ was compacted in the middle; try again with a higher --rate[^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
   );
   equal(compacted.out, "");
   middle(() => void (gate.isDown = true));
   const lost = await verified("--etcd", gate.endpoint);
   equal(lost.status, 69, lost.err);
-  match(lost.err, /^trousseau: Cannot read the objects in etcd: etcd at http:\/\/127\.0\.0\.1:\d+ [^\n]+\.\n$/);
+  match(
+    lost.err,
+    /^trousseau: Cannot read the objects in etcd: etcd at http:\/\/127\.0\.0\.1:\d+ [^\n]+\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   equal(lost.out, "");
 });
 
@@ -89,7 +92,10 @@ Deno.test("verify() does not go on at the member of another cluster", async () =
   first.onRead = (nth) => void (first.isDown = nth === 2);
   const { status, out, err } = await verified("--etcd", `${first.endpoint},${second.endpoint}`);
   equal(status, 78, out + err);
-  match(err, /^Cannot read the objects in etcd: [^\n]+ belong to two clusters; [^\n]+\n$/);
+  match(
+    err,
+    /^Cannot read the objects in etcd: [^\n]+ belong to two clusters; [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   equal(out, "");
 });
 
@@ -104,11 +110,17 @@ Deno.test("verify() ends with 69 and one sentence if its client certificate, or 
   const refused = await verified("--etcd", endpoint, "--cacert", caFile, "--cert", certificate, "--key", key);
   equal(refused.status, 69, refused.err);
   // etcd of Debian is built by a Go that answers bad_certificate.
-  match(refused.err, /^trousseau: [^\n]+ refuses the client certificate [^\n]+ expired[^\n]*\n$/);
+  match(
+    refused.err,
+    /^trousseau: [^\n]+ refuses the client certificate [^\n]+ expired[^\n]*\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   await using server = await openExpired(expired);
   const untrusted = await verified("--etcd", server.address, "--cacert", caFile);
   equal(untrusted.status, 69, untrusted.err);
-  match(untrusted.err, /^trousseau: Cannot read the objects in etcd: [^\n]+ expired [^\n]+\n$/);
+  match(
+    untrusted.err,
+    /^trousseau: Cannot read the objects in etcd: [^\n]+ expired [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   equal(refused.out + untrusted.out, "");
 });
 
@@ -123,7 +135,10 @@ Deno.test("verify() ends with 77 and one sentence if etcd has users and refuses"
     const files = ["--cacert", caFile, "--cert", certificateFile, "--key", keyFile];
     const { status, out, err } = await verified("--etcd", endpoints.join(), ...files);
     equal(status, 77, err);
-    match(err, /^trousseau: Cannot read the objects in etcd: etcd at https:\S+ refuses: [^\n]+\.\n$/);
+    match(
+      err,
+      /^trousseau: Cannot read the objects in etcd: etcd at https:\S+ refuses: [^\n]+\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+    );
     equal(out, "");
   }
 });

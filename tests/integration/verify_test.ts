@@ -150,7 +150,10 @@ Deno.test("verify() ends with 0, 1, 64, 65, 69 and 78, each with one sentence", 
   await Deno.writeFile(path, bytes);
   const damaged = await verified("--snapshot", path);
   equal(damaged.status, 65);
-  match(damaged.err, /^trousseau: .* SHA-256 .*; take another copy\.\n$/);
+  match(
+    damaged.err,
+    /^trousseau: .* SHA-256 .*; take another copy\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
 });
 
 Deno.test("verify() counts the resources of an EncryptionConfiguration, and names providers without a value", async () => {

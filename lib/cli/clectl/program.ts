@@ -4,6 +4,7 @@
  * @module
  */
 import type { Program } from "../command.ts";
+import { errorTopic } from "../error_topic.ts";
 import { exitCodes } from "../exit_codes.ts";
 import { exitCodesTopic } from "../exit_topic.ts";
 import { defineProgram } from "../program.ts";
@@ -41,6 +42,7 @@ const commands = [
     options: [],
     examples: [
       { line: "clectl help create", does: "the same as clectl create --help" },
+      { line: "clectl help error clectl-login", does: "causes and cures of the failures of an area, by its anchor" },
       { line: "clectl help exit-codes", does: "the exit statuses, and what to do about them" },
     ],
     run: async (call) => (await import("../help.ts")).help(call),
@@ -53,7 +55,7 @@ export const clectl: Program<ClectlTerminal> = defineProgram<typeof clectlOption
   commands,
   options: clectlOptions,
   freeOptions: ["help", "version"],
-  topics: { "exit-codes": exitCodesTopic },
+  topics: { "error": errorTopic, "exit-codes": exitCodesTopic },
   exits: clectlExits,
   habits: clectlHabits,
   links: {},

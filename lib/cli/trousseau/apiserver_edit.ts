@@ -18,9 +18,12 @@ import { encryptionFilePath, refuseEncrypting, socketsToEnable } from "./apiserv
 import { probeKms } from "./kms_probe.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
+/** The folder of RKE2's manifests ends so, wherever its data lies. */
+const rke2Manifests = /\/agent\/pod-manifests\/[^/]*$/;
+
 /** Prints the manifest with encryption. */
 export async function apiserverEnable({ options, terminal }: TrousseauCall): Promise<ExitStatus> {
-  const path = options.manifest ?? apiServerManifest;
+  const path = manifestPath(options.manifest);
   const file = encryptionFilePath(options["encryption-file"]);
   const manifest = await readTextFile(path);
   const sockets = await socketsToEnable(file);
@@ -41,7 +44,7 @@ export async function apiserverEnable({ options, terminal }: TrousseauCall): Pro
 
 /** Prints the manifest without encryption. */
 export async function apiserverUndo({ options, terminal }: TrousseauCall): Promise<ExitStatus> {
-  const path = options.manifest ?? apiServerManifest;
+  const path = manifestPath(options.manifest);
   const file = encryptionFilePath(options["encryption-file"]);
   const manifest = await readTextFile(path);
   const edited = withoutEncryption(path, manifest, file);
@@ -56,6 +59,16 @@ export async function apiserverUndo({ options, terminal }: TrousseauCall): Promi
     );
   }
   return exitCodes.ok.status;
+}
+
+/** The manifest to edit. @throws {KmsError} `config` for one that would be overwritten. */
+function manifestPath(given: string = apiServerManifest): string {
+  if (!rke2Manifests.test(given)) return given;
+  throw new KmsError(
+    "config",
+    `Cannot edit ${given}: RKE2 writes it anew at each start; put flag and mounts into ` +
+      "/etc/rancher/rke2/config.yaml.d/trousseau.yaml (docs/deploy/rke2.md).",
+  );
 }
 
 function onNode(path: string, { inContainer, onNode }: NamedEncryptionFile): string {

@@ -74,7 +74,11 @@ Deno.test("apiserverEnable() refuses a plugin that is away, unwell or false", as
 
 const socket = "/run/trousseau/kms.sock";
 const refusedFiles = [
-  ["is missing", undefined, /Cannot read FILE: there is no such file/],
+  [
+    "is missing",
+    undefined,
+    /Cannot take FILE for kube-apiserver: It is not there; make it, as root: .*trousseau encryption-config --identity first > FILE\)\n/,
+  ],
   ["is no YAML", "a: [", /FILE:1:\d+: /],
   ["is of another kind", "kind: Pod\n", /FILE:1:1: /],
   [
@@ -97,6 +101,15 @@ for (const [name, config, complaint] of refusedFiles) {
     match(err, complaint);
   });
 }
+
+Deno.test("apiserver enable and undo refuse a manifest that RKE2 writes", async () => {
+  for (const verb of ["enable", "undo"]) {
+    const more = ["--manifest", "/var/lib/rancher/rke2/agent/pod-manifests/kube-apiserver.yaml"];
+    const terminal = fakeTerminal();
+    equal(await run(["apiserver", verb, ...more], trousseau, terminal), 78);
+    match(terminal.err(), /pod-manifests\/kube-apiserver\.yaml: RKE2 writes it anew.*config\.yaml\.d\/trousseau\.yaml/);
+  }
+});
 
 Deno.test("apiserverUndo() refuses while the EncryptionConfiguration encrypts, or cannot be read", async () => {
   const manifest = kubeadmManifest({ flags: ["--a=1", flag], folders: ["FOLDER"] });

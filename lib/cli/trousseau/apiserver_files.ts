@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isAbsolute } from "node:path";
+import { dirname, isAbsolute } from "node:path";
 import { utf8 } from "../../base/bytes.ts";
 import { readCredentialFile } from "../../base/credential_file.ts";
 import { KmsError } from "../../base/errors.ts";
@@ -27,11 +27,14 @@ export function encryptionFilePath(given: string | undefined): string {
 /**
  * The sockets of the plugins in a file with which kube-apiserver can begin.
  *
- * @throws {KmsError} `config` if kube-apiserver would refuse the file, if the file writes encrypted values, and if it has no
- *   plugin or one that cannot be reached.
+ * @throws {KmsError} `config` if the file is not there, if kube-apiserver would refuse it, if it writes encrypted values, and
+ *   if it has no plugin or one that cannot be reached.
  */
 export async function socketsToEnable(path: string): Promise<readonly string[]> {
-  const file = await read(path);
+  const file = await read(path).catch((thrown: unknown) => {
+    if (thrown instanceof KmsError && thrown.cause instanceof Deno.errors.NotFound) throw absent(path);
+    throw thrown;
+  });
   const [doubt] = file.doubts;
   if (doubt !== undefined) throw unusable(path, doubt);
   if (writesEncrypted(file)) {
@@ -71,6 +74,14 @@ async function read(path: string): Promise<EncryptionFile> {
 /** The first provider of a list writes. */
 function writesEncrypted({ entries }: EncryptionFile): boolean {
   return entries.some(({ providers }) => providers[0]?.kind !== "identity");
+}
+
+function absent(path: string): KmsError {
+  return unusable(
+    path,
+    `It is not there; make it, as root: mkdir -p -m 0700 ${dirname(path)} && (umask 077; trousseau encryption-config ` +
+      `--identity first > ${path})`,
+  );
 }
 
 function unusable(path: string, why: string): KmsError {

@@ -17,10 +17,11 @@ import { adviseOn, isHolderKind } from "../../provider/registry.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
 import type { CheckedQuorum, CheckFindings } from "./check_findings.ts";
-import { checkJson, checkText } from "./check_report.ts";
+import { checkJson, checkText, failedSentences } from "./check_report.ts";
 import { tryWrites, type WriteFindings } from "./check_writes.ts";
 import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
+import { errorDocument, messageAnchors } from "../error_help.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
 import { countedKey, planKeyId } from "./key_plan.ts";
 import { json } from "../terminal.ts";
@@ -50,13 +51,14 @@ export async function check(call: TrousseauCall): Promise<ExitStatus> {
     const { code, message } = config;
     const problems = message.split("\n");
     const file = await configFile(call) ?? null;
-    json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
-    return report(config, terminal.stderr, call.program);
+    json(terminal.stdout, { ok: false, file, problems, error: await errorDocument({ code, message, causes: [] }) });
+    return await report(config, terminal.stderr, call.program);
   }
   const findings = await examineConfig(config, call, { writes: await tryWrites(config), remarks: "shown" });
   const status = statusOf(findings);
-  if (options.json) json(terminal.stdout, checkJson(findings, status));
-  else terminal.stdout.write(checkText(findings, wantsColour(terminal.stdout, terminal.environment)));
+  const anchors = await messageAnchors(failedSentences(findings));
+  if (options.json) json(terminal.stdout, checkJson(findings, status, anchors));
+  else terminal.stdout.write(checkText(findings, anchors, wantsColour(terminal.stdout, terminal.environment)));
   return status;
 }
 

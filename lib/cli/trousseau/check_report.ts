@@ -8,6 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { CheckFindings } from "./check_findings.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { subjectJson, subjectOf } from "./configured.ts";
+import { errorHelpLines } from "../error_help.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { isHolderKind } from "../../provider/registry.ts";
 import { isGivenUp, type KeyPlan, type OldData, planSentence } from "./key_plan.ts";
@@ -15,8 +16,20 @@ import { decryptorsOf } from "../../app/decryptors.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
 import { type Cell, durationText, painted, table } from "../table.ts";
 
+/** The sentences that report a failure or a warning. */
+export function failedSentences(findings: CheckFindings): readonly string[] {
+  const { trips, retired, plan, lost, losses, unusableFiles, unwritable, warnings } = findings;
+  const steps = [...trips, ...retired].flatMap(({ steps }) => steps);
+  return [
+    ...[...steps, ...(plan instanceof KmsError ? [plan] : [])].map(({ message }) => message),
+    lost,
+    ...losses,
+    ...[...unusableFiles, ...unwritable, ...warnings].map(({ message }) => message),
+  ].filter((message) => message !== "");
+}
+
 /** The JSON output. Absent values are `null`. */
-export function checkJson(findings: CheckFindings, status: ExitStatus): unknown {
+export function checkJson(findings: CheckFindings, status: ExitStatus, anchors: readonly string[]): unknown {
   const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   return {
     ok: status === exitCodes.ok.status,
@@ -38,6 +51,7 @@ export function checkJson(findings: CheckFindings, status: ExitStatus): unknown 
       message: planSentence(plan, oldData(plan, findings)),
     },
     warnings: warnings.map(({ provider, message }) => ({ provider: provider ?? null, message })),
+    anchors,
   };
 }
 
@@ -56,8 +70,8 @@ function tripJson({ name, kind, key, pendingCreation, untried, steps }: RoundTri
   };
 }
 
-/** The text output: a table, then the errors, the effect on the key ID, and the warnings. */
-export function checkText(findings: CheckFindings, colour: boolean): string {
+/** The text output: a table, then the errors, the effect on the key ID, the warnings, and the way to their cures. */
+export function checkText(findings: CheckFindings, anchors: readonly string[], colour: boolean): string {
   const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
   const failures = [...trips, ...retired].flatMap(({ steps }) =>
@@ -93,6 +107,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
           provider === undefined ? "" : `${provider}: `
         }${message}`
       ),
+      ...errorHelpLines("trousseau", anchors),
     ].join("\n"),
   ].join("\n") + "\n";
 }

@@ -308,13 +308,15 @@ export const commands = [
     summary: "explain a command, or a topic",
     description:
       "Without a word it lists all commands and topics, and what the exit statuses mean. The topics are config, with " +
-      "the name of a field or of a kind of provider after it or without, environment, and exit-codes.",
+      "the name of a field or of a kind of provider after it or without, environment, error, with the anchor or the " +
+      "sentence of a failure, and exit-codes.",
     positionals: [{ name: "COMMAND|TOPIC", optional: true, command: true }],
     options: [],
     examples: [
       { line: "trousseau help keys rotate", does: "the same as trousseau keys rotate --help" },
       { line: "trousseau help config", does: "what a configuration may hold" },
       { line: "trousseau help config vault-transit", does: "what a provider of this kind may hold" },
+      { line: "trousseau help error network", does: "causes and cures of the failures of an area, by its anchor" },
       { line: "trousseau help exit-codes", does: "the exit statuses, and what to do about them" },
     ],
     run: async (call) => (await import("../help.ts")).help(call),

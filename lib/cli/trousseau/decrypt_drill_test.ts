@@ -59,7 +59,10 @@ Deno.test("drill() ends with 1 if no object is under a KMS: all are plain, or be
   await using config = await TemporaryConfig.make({});
   const plain = await drilled(config, plainSnapshot());
   deepEqual([plain.status, plain.document.plain, plain.document.encrypted], [1, 1, 0]);
-  match(plain.err, /^trousseau: No object below \/registry\/ is under a KMS: [^\n]+ --etcd-prefix[^\n]+\n$/);
+  match(
+    plain.err,
+    /^trousseau: No object below \/registry\/ is under a KMS: [^\n]+ --etcd-prefix[^\n]+\n$/,
+  );
   const sealed = await sealedSnapshot(`${config.folder}/local.keys`);
   const elsewhere = await drilled(config, sealed, "--etcd-prefix", "/cluster-1");
   deepEqual([elsewhere.status, elsewhere.document.encrypted], [1, 0]);

@@ -4,6 +4,7 @@
  * @module
  */
 import { environmentVariables } from "../../config/environment.ts";
+import { errorTopic } from "../error_topic.ts";
 import { exitCodesTopic } from "../exit_topic.ts";
 import type { Topic } from "../command.ts";
 import { columns, sections, wrapped } from "../table.ts";
@@ -16,6 +17,7 @@ export const topics = {
       (await import("./help_config.ts")).configHelp(words, program.commands, width),
   },
   "environment": { summary: "the variables that are read", text: (_words, _program, width) => environmentHelp(width) },
+  "error": errorTopic,
   "exit-codes": exitCodesTopic,
 } as const satisfies Readonly<Record<string, Topic>>;
 

@@ -13,7 +13,10 @@ async function served(...words: string[]): Promise<{ status: number; err: string
 Deno.test("serve --in-cluster this-node is refused with the cycle and the forms that have none", async () => {
   const { status, err } = await served("--in-cluster", "this-node");
   deepEqual(status, 78);
-  match(err, /Cannot serve in this pod: .* Run Trousseau as a service of systemd or as a static pod on this node\.\n$/);
+  match(
+    err,
+    /Cannot serve in this pod: .* Run Trousseau as a service of systemd or as a static pod on this node\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
 });
 
 Deno.test("serve --in-cluster without the place of the API server is refused with the places", async () => {

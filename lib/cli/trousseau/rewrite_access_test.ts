@@ -43,7 +43,7 @@ for (const [what, config, sentence] of faults) {
       const { status, out, err } = await rewritten(folder, config);
       equal(status, 78, err);
       match(err, sentence);
-      match(err, /^[^\n]+config:\d+:\d+: [^\n]+\n$/);
+      match(err, /^[^\n]+config:\d+:\d+: [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/);
       equal(out, "");
     }));
 }
@@ -63,6 +63,6 @@ Deno.test("rewrite sends nothing to an API server whose certificate has expired,
       users: [{ name: "a", user: { token: "t" } }],
     });
     equal(status, 69, err);
-    match(err, /^trousseau: [^\n]+ expired [^\n]+\n$/);
+    match(err, /^trousseau: [^\n]+ expired [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/);
     equal(server.requests, 0);
   }));

@@ -45,6 +45,9 @@ Deno.test("decrypt --newest --check ends with 65 and one sentence if the newest 
   const { status, out, err } = await config.run(...drill);
   equal(status, 65);
   equal(out, "");
-  match(err, /^trousseau: .*a\.db is the newest snapshot and \d+ hours old, more than 35d: [^\n]+\n$/);
+  match(
+    err,
+    /^trousseau: .*a\.db is the newest snapshot and \d+ hours old, more than 35d: [^\n]+\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   equal(JSON.parse((await config.run(...drill, "--json")).out).error.code, "snapshot_outdated");
 });

@@ -14,6 +14,7 @@ import { counted, minutes } from "../../kek/refused_decrypts.ts";
 import { UsageError } from "../command.ts";
 import { type CommandLog, commandLog } from "./command_log.ts";
 import { configuredToLook, subjectJson, subjectOf } from "./configured.ts";
+import { errorHelpLines, messageAnchors } from "../error_help.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "../exit_codes.ts";
 import { json, jsonLine, line } from "../terminal.ts";
 import type { Terminal, TrousseauCall } from "./terminal.ts";
@@ -31,6 +32,8 @@ type Look = { readonly source: "http"; readonly found: StatusDocument } | {
   /** The reason why HTTP returned no status, as the end of a sentence. */
   readonly absent: string;
   readonly answer: StatusResponse | KmsError;
+  /** The anchors of the error. */
+  readonly anchors: readonly string[];
 };
 
 /** Prints the status of the running plugin, once or repeatedly. */
@@ -108,7 +111,8 @@ async function lookAt(
     if (thrown instanceof KmsError) return thrown;
     throw thrown;
   });
-  return { source: "socket", absent, answer };
+  const anchors = await messageAnchors(answer instanceof KmsError ? [answer.message] : []);
+  return { source: "socket", absent, answer, anchors };
 }
 
 function lookJson(look: Look, config: Config): unknown {
@@ -116,7 +120,12 @@ function lookJson(look: Look, config: Config): unknown {
   const { answer } = look;
   if (answer instanceof KmsError) {
     const { code, message } = answer;
-    return { source: null, ...subjectJson(config), ok: false, error: { code, message, causes: [] } };
+    return {
+      source: null,
+      ...subjectJson(config),
+      ok: false,
+      error: { code, message, causes: [], anchors: look.anchors },
+    };
   }
   const { version, healthz, key_id } = answer;
   return { source: "socket", ...subjectJson(config), version, healthz, keyId: key_id };
@@ -126,7 +135,10 @@ function lookText(look: Look, config: Config, { stdout, environment }: Terminal)
   const colour = wantsColour(stdout, environment);
   if (look.source === "http") return asText(look.found, systemClock.wall(), colour);
   const { answer } = look;
-  if (answer instanceof KmsError) return `${painted({ text: answer.message, tone: "bad" }, colour)}\n`;
+  if (answer instanceof KmsError) {
+    const help = errorHelpLines("trousseau", look.anchors);
+    return [painted({ text: answer.message, tone: "bad" }, colour), ...help].map((text) => `${text}\n`).join("");
+  }
   const { version, healthz, key_id } = answer;
   return table(["Socket", "Version", "Health", "Key ID"], [[config.socket.path, version, healthz, key_id]], false);
 }

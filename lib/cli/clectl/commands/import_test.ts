@@ -1,6 +1,7 @@
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { runClectl } from "../../../../tests/support/clectl_terminal.ts";
 import { answerJson, KeyringDouble } from "../../../../tests/support/keyring_double.ts";
+import { withoutHelp } from "../../../../tests/support/help_line.ts";
 
 /** A server that knows some paths already. @returns the end of `import`, and the bodies of the requests. */
 async function imported(
@@ -92,12 +93,15 @@ Deno.test("import refuses rows before a connection is made, each with its place"
 Deno.test("import refuses a file that it cannot read, and a name without a format", async () => {
   const { status, err, bodies, file } = await imported('path,a\nx,"secret\n');
   deepEqual([status, bodies], [64, []]);
-  match(err, /^clectl: Cannot import .* as csv: its quotes are not in order near line \d\.\n$/);
+  match(
+    err,
+    /^clectl: Cannot import .* as csv: its quotes are not in order near line \d\.\nRun "\w+ help error \S+" for cause and cure\.\n$/,
+  );
   const unnamed = await runClectl(["import", "/tmp/secrets"]);
   equal(unnamed.status, 64);
   match(unnamed.err, /use --format csv\|xlsx/);
   const absent = await runClectl(["import", file]);
-  deepEqual([absent.status, absent.err], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
+  deepEqual([absent.status, withoutHelp(absent.err)], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
 });
 
 Deno.test("import refuses a file of more than 16 MiB before it parses it or makes a connection", async () => {

@@ -42,6 +42,7 @@ import { socketFindings } from "./node_socket.ts";
 import { unitFindings } from "./node_unit.ts";
 import { nodesFindings } from "./nodes_findings.ts";
 import { examinePlugin, type PluginExamination } from "./plugin_findings.ts";
+import { withFindingAnchors } from "./finding_anchors.ts";
 import { doctorCounts, doctorJunit, doctorText } from "./report.ts";
 
 /** The files of this node, and what starts its services. */
@@ -78,12 +79,12 @@ async function show(
   call: TrousseauCall,
 ): Promise<void> {
   const { options, terminal: { stdout, stderr, environment } } = call;
-  const counts = doctorCounts(findings);
+  const [counts, anchored] = [doctorCounts(findings), await withFindingAnchors(findings)];
   const subject = config instanceof KmsError ? { file: await configFile(call) ?? null } : subjectJson(config);
-  if (options.json) return json(stdout, { ok: counts.bad === 0, ...subject, counts, findings });
+  if (options.json) return json(stdout, { ok: counts.bad === 0, ...subject, counts, findings: anchored });
   const output = options.junit === "-" ? stderr : stdout;
   const head = config instanceof KmsError ? `Configuration: ${subject.file}` : subjectOf(config);
-  output.write(doctorText(head, findings, wantsColour(output, environment)));
+  output.write(doctorText(head, anchored, wantsColour(output, environment)));
 }
 
 /**

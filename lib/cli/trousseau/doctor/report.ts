@@ -4,9 +4,11 @@
  * @module
  */
 import { printable } from "../../terminal.ts";
+import { errorHelpLines } from "../../error_help.ts";
 import { painted, type Tone } from "../../table.ts";
 import { junitElement, junitText } from "../junit_xml.ts";
 import type { DoctorFinding } from "./finding.ts";
+import type { AnchoredFinding } from "./finding_anchors.ts";
 import { type DoctorGroup, doctorGroups, type DoctorSeverity } from "./row.ts";
 
 /** The severities, the worst first. */
@@ -27,27 +29,30 @@ export function doctorCounts(findings: readonly DoctorFinding[]): DoctorCounts {
 }
 
 /** The text: each group with its findings, the worst first, each with its cure below it. */
-export function doctorText(subject: string, findings: readonly DoctorFinding[], colour: boolean): string {
+export function doctorText(subject: string, findings: readonly AnchoredFinding[], colour: boolean): string {
   const groups = doctorGroupNames().map((group) => groupText(group, findings, colour)).filter((text) => text !== "");
   const { bad, warn, skip, ok } = doctorCounts(findings);
   const warnings = warn === 1 ? "1 warning" : `${warn} warnings`;
   return [subject, ...groups, `${bad} bad, ${warnings}, ${skip} not examined, ${ok} ok.`].join("\n\n") + "\n";
 }
 
-function groupText(group: DoctorGroup, findings: readonly DoctorFinding[], colour: boolean): string {
+function groupText(group: DoctorGroup, findings: readonly AnchoredFinding[], colour: boolean): string {
   const ours = inOrder(findings.filter((one) => one.group === group));
   if (ours.length === 0) return "";
   return [doctorGroups[group], ...ours.flatMap((one) => linesOf(one, colour))].join("\n");
 }
 
-function linesOf({ severity, sentence, cure }: DoctorFinding, colour: boolean): readonly string[] {
+function linesOf({ severity, sentence, cure, anchors }: AnchoredFinding, colour: boolean): readonly string[] {
   const mark = painted({ text: severity.padEnd(4), tone: toneOfSeverity[severity] }, colour);
   const [first = "", ...more] = sentence.split("\n");
-  const below = [...more, ...(cure === "" ? [] : [`→ ${cure}`])];
+  const below = [
+    ...more,
+    ...[cure, ...errorHelpLines("trousseau", anchors)].filter((text) => text !== "").map((text) => `→ ${text}`),
+  ];
   return [`  ${mark}  ${printable(first)}`, ...below.map((line) => `        ${printable(line)}`)];
 }
 
-function inOrder(findings: readonly DoctorFinding[]): readonly DoctorFinding[] {
+function inOrder<Finding extends DoctorFinding>(findings: readonly Finding[]): readonly Finding[] {
   return severities.flatMap((severity) => findings.filter((one) => one.severity === severity));
 }
 

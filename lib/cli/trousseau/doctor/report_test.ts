@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { found } from "./finding.ts";
+import { withFindingAnchors } from "./finding_anchors.ts";
 import { doctorCounts, doctorJunit, doctorText } from "./report.ts";
 import { doctorGroups, type DoctorRow } from "./row.ts";
 import { doctorRows } from "./rows.ts";
@@ -11,9 +12,9 @@ const findings = [
   found("gate-left", { path: "<&>", file: "f\x1b[31m" }),
 ];
 
-Deno.test("doctorText() groups the findings, the worst first, each with its cure", () => {
+Deno.test("doctorText() groups the findings, the worst first, each with its cure", async () => {
   equal(
-    doctorText("Configuration: /e", findings, false),
+    doctorText("Configuration: /e", await withFindingAnchors(findings), false),
     `Configuration: /e
 
 This node
@@ -34,8 +35,21 @@ The nodes
   );
 });
 
-Deno.test("doctorText() marks severities by colour", () => {
-  ok(doctorText("", findings, true).includes("\x1b[31mbad \x1b[0m"));
+Deno.test("doctorText() names the anchor of a failure below its cure, and of no sentence of its own", async () => {
+  const message = 'Cannot wrap with provider "v": vault:8200 refused the connection.';
+  const anchored = await withFindingAnchors([...findings, found("provider-fails", { message, config: "" })]);
+  deepEqual(anchored.map(({ anchors }) => anchors.length), [0, 0, 0, 0, 1]);
+  const [anchor = ""] = anchored.at(-1)?.anchors ?? [];
+  match(anchor, /^network-/);
+  ok(
+    doctorText("", anchored, false).includes(
+      `        → trousseau check -v shows each call.\n        → Run "trousseau help error ${anchor}" for cause and cure.\n`,
+    ),
+  );
+});
+
+Deno.test("doctorText() marks severities by colour", async () => {
+  ok(doctorText("", await withFindingAnchors(findings), true).includes("\x1b[31mbad \x1b[0m"));
 });
 
 Deno.test("doctorCounts() counts every severity", () => {

@@ -17,7 +17,7 @@ export const kmsRows = {
     group: "kms",
     severity: "bad",
     sentence: "{message}",
-    cure: "trousseau check -v{config} shows each call; docs/errors.md has the cure of the sentence.",
+    cure: "trousseau check -v{config} shows each call.",
   },
   "provider-untried": {
     group: "kms",

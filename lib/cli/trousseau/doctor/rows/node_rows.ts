@@ -18,7 +18,7 @@ export const nodeRows = {
     group: "node",
     severity: "warn",
     sentence: "{message}",
-    cure: "Follow the sentence; docs/errors.md explains it.",
+    cure: "Follow the sentence.",
   },
   "plugin-well": { group: "node", severity: "ok", sentence: "The plugin answers, with key ID {keyId}.", cure: "" },
   "plugin-silent": {
