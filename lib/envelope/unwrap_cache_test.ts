@@ -60,17 +60,19 @@ Deno.test("UnwrapCache#drop() tells the new size once, and nothing of what is no
 });
 
 Deno.test("UnwrapCache wipes the kept seeds of a data key that goes, and gives them out no more", () => {
-  const ways: readonly ((cache: UnwrapCache) => void)[] = [
-    (cache) => cache.drop("a", "refused"),
-    (cache) => cache[Symbol.dispose](),
+  const ways: readonly ((stage: ReturnType<typeof setUp>) => void)[] = [
+    ({ cache }) => cache.drop("a", "refused"),
+    ({ cache }) => cache[Symbol.dispose](),
+    ({ put }) => put("a"),
   ];
   for (const way of ways) {
-    const { cache, put } = setUp();
+    const stage = setUp();
+    const { cache, put } = stage;
     put("a");
     const { seeds } = cache.get("a") ?? assert.fail("it is there");
     const seed = new Uint8Array(32).fill(7);
     seeds.set("x", seed);
-    way(cache);
+    way(stage);
     assert.deepEqual([seed, seeds.size], [new Uint8Array(32), 0]);
   }
 });

@@ -20,8 +20,7 @@ const sizes = [{ width: 1280, height: 900 }, {
 const wait = { timeoutMs: 20_000 } as const;
 
 /** The diagrams of the open page, each with whether it is seen with its texts and scrolls in its own frame. */
-const drawnDiagrams =
-  `[...document.querySelectorAll(".diagram")].map((frame) => {
+const drawnDiagrams = `[...document.querySelectorAll(".diagram")].map((frame) => {
   const [svg] = frame.querySelectorAll("svg");
   const { width, height } = svg.getBoundingClientRect();
   const texts = [...svg.querySelectorAll("text")].filter((text) => text.getBoundingClientRect().height > 5);
@@ -48,9 +47,7 @@ function serveFolder(folder: string): Deno.HttpServer<Deno.NetAddr> {
     async ({ url }) => {
       const path = decodeURIComponent(new URL(url).pathname);
       const file = path.endsWith("/") ? `${path}index.html` : path;
-      const bytes = await Deno.readFile(join(folder, file)).catch(() =>
-        undefined
-      );
+      const bytes = await Deno.readFile(join(folder, file)).catch(() => undefined);
       if (bytes === undefined) return new Response("", { status: 404 });
       const type = types[file.split(".").at(-1) ?? ""] ??
         "application/octet-stream";
@@ -102,10 +99,8 @@ Deno.test("each page of the site fits both widths, loads without an error, and i
     );
     await browser.evaluate(`${input}.focus()`);
     await browser.type("audit lines lost");
-    const first =
-      "document.querySelector('.VPLocalSearchBox .result')?.href ?? ''";
-    const result = async () =>
-      String(await browser.evaluate(first)) || undefined;
+    const first = "document.querySelector('.VPLocalSearchBox .result')?.href ?? ''";
+    const result = async () => String(await browser.evaluate(first)) || undefined;
     const { value: href } = await waitFor("a result", result, wait);
     ok(href.startsWith(`${origin}/docs/`), href);
   });
