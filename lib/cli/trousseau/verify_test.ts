@@ -36,7 +36,7 @@ Deno.test("verify says what it has read and guessed, and which conclusions hold 
       /^Resources: guessed, secrets and those with an encrypted value \(secrets\); name a file by --enc/,
     );
     match(out, /^secrets +ours-v2|^secrets +trousseau-v2/m);
-    match(out, /^secrets {2}trousseau-v2 {2}default\/db$/m);
+    match(out, /^secrets +trousseau-v2 +default\/db$/m);
     match(out, new RegExp(`^in ${path} at revision 2: every object in scope is under key ID key-1\\.$`, "m"));
     match(out, /until compaction and defragmentation; write-ahead logs and older snapshots hold them too\.$/m);
     match(out, /^Events may lie in another etcd; SOPS files and a keyring may use the same KEKs; older backups/m);
