@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Clock } from "../base/clock.ts";
 import { abortError } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
@@ -26,8 +25,6 @@ export interface BatcherSettings<In, Out> {
   readonly notify: Notify;
   /** Runs a function after the calls of this turn of the event loop are queued: {@linkcode afterThisTurn} if absent. */
   readonly soon?: (send: () => void) => void;
-  /** The clock of the pauses in which further calls are gathered: see `pauses`. There are none if it is absent. */
-  readonly clock?: Pick<Clock, "now" | "after">;
 }
 
 /** Runs `work` after the event loop has handled the input that it has read, without a timer. */
@@ -38,13 +35,6 @@ export function afterThisTurn(work: () => void): void {
 // Minimum number of items in a share: a request costs as much as several items, so that fewer are not split over two
 // requests.
 const minBatch = 32;
-
-/**
- * While a request is in flight, the next one is held back by `share` of the usual time to an answer, at most `maxMs`
- * milliseconds, unless it is full before: calls that come one by one share a request then, which costs both sides as
- * much as some ten items. Timers have milliseconds, so that there is no pause before a KMS that is near.
- */
-const pauses = { share: 0.25, maxMs: 2, smoothing: 0.125 } as const;
 
 interface Waiting<In, Out> {
   readonly item: In;
@@ -57,8 +47,7 @@ interface Waiting<In, Out> {
 /**
  * Merges concurrent calls into batches. A call is sent at the end of the turn of the event loop in which it arrived,
  * together with all calls of the same turn: one read often delivers many calls, and the first of them would otherwise
- * use a request for itself. Calls that arrive while a request is in flight can wait a moment for others, and those that
- * arrive while all requests are in flight are sent with the next one.
+ * use a request for itself. Calls that arrive while all requests are in flight are sent with the next one.
  */
 export class Batcher<In, Out> {
   readonly #settings: BatcherSettings<In, Out>;
@@ -67,10 +56,6 @@ export class Batcher<In, Out> {
   #queue: Waiting<In, Out>[] = [];
   #inFlight = 0;
   #scheduled = false;
-  /** Ends a pause before its time. */
-  #endPause: (() => void) | undefined;
-  /** The usual time to an answer, in milliseconds. */
-  #usualMs = 0;
   #reported = 0;
 
   constructor(settings: BatcherSettings<In, Out>) {
@@ -113,34 +98,13 @@ export class Batcher<In, Out> {
   }
 
   #schedule(): void {
-    if (this.#queue.length >= minBatch) this.#endPause?.();
     if (this.#scheduled) return;
     if (this.#inFlight >= this.#settings.inFlight) return this.#reportQueue();
     this.#scheduled = true;
-    const pause = this.#pauseMs();
-    if (pause > 0) this.#gather(pause);
-    else this.#soon(() => this.#sendScheduled());
-  }
-
-  #sendScheduled(): void {
-    this.#scheduled = false;
-    this.#sendQueued();
-  }
-
-  /** Whole milliseconds to hold back a request; 0 if none is in flight or enough calls wait. */
-  #pauseMs(): number {
-    if (this.#settings.clock === undefined || this.#inFlight === 0 || this.#queue.length >= minBatch) return 0;
-    return Math.floor(Math.min(pauses.maxMs, pauses.share * this.#usualMs));
-  }
-
-  #gather(ms: number): void {
-    const end = () => {
-      cancel?.();
-      this.#endPause = undefined;
-      this.#sendScheduled();
-    };
-    const cancel = this.#settings.clock?.after(ms, end);
-    this.#endPause = end;
+    this.#soon(() => {
+      this.#scheduled = false;
+      this.#sendQueued();
+    });
   }
 
   #sendQueued(): void {
@@ -181,10 +145,7 @@ export class Batcher<In, Out> {
 
   async #send(items: readonly In[], signal: AbortSignal): Promise<readonly (Out | KmsError)[]> {
     try {
-      const { clock, send } = this.#settings;
-      const sentAt = clock?.now() ?? 0;
-      const outcomes = await send(items, signal);
-      this.#usualMs += pauses.smoothing * ((clock?.now() ?? 0) - sentAt - this.#usualMs);
+      const outcomes = await this.#settings.send(items, signal);
       if (outcomes.length === items.length) return outcomes;
       const message = `Cannot ${this.#action}: ${items.length} items got ${outcomes.length} answers.`;
       return items.map(() => new KmsError("provider_protocol", message));

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
 import { timeoutReason } from "../base/deadline.ts";
-import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { afterThisTurn, Batcher } from "./batching.ts";
 
 interface Sent {
@@ -15,7 +14,7 @@ interface Sent {
 
 const atOnce = (send: () => void) => send();
 
-function setUp(size = 4, inFlight = 2, soon = atOnce, clock?: FakeClock) {
+function setUp(size = 4, inFlight = 2, soon = atOnce) {
   const sent: Sent[] = [];
   const events: Event[] = [];
   const batcher = new Batcher<number, string>({
@@ -29,7 +28,6 @@ function setUp(size = 4, inFlight = 2, soon = atOnce, clock?: FakeClock) {
       }),
     notify: (event) => events.push(event),
     soon,
-    ...(clock === undefined ? {} : { clock }),
   });
   return { batcher, sent, events };
 }
@@ -125,77 +123,6 @@ Deno.test("call() batches items that arrive while all requests are in flight", a
   assert.deepEqual(await Promise.all(outcomes), ["one", "two", "three", "four", "five"]);
   assert.deepEqual(events.flatMap((event) => event.type === "batch" ? [event.size] : []), [1, 1, 3]);
   assert.deepEqual(events.flatMap((event) => event.type === "queue" ? [event.waiting] : []), [1, 2, 3, 0]);
-});
-
-/** A batcher whose KMS takes `ms` to answer, with one request in flight. */
-async function setUpGathering(ms: number) {
-  const clock = new FakeClock();
-  const { batcher, sent, events } = setUp(128, 3, atOnce, clock);
-  for (let n = 0; n < 40; n++) {
-    const outcome = batcher.call(n, never);
-    await clock.advance(ms);
-    sent.pop()?.answer([`${n}`]);
-    await outcome;
-    await clock.advance(0);
-  }
-  const first = batcher.call(0, never);
-  return { clock, batcher, sent, events, first };
-}
-
-Deno.test("call() holds back a request for a quarter of the time to an answer while another is in flight", async () => {
-  const { clock, batcher, sent, first } = await setUpGathering(7);
-  assert.deepEqual(sent.map(({ items }) => items), [[0]]);
-  const outcomes = [1, 2].map((item) => batcher.call(item, never));
-  await clock.advance(0.9);
-  outcomes.push(batcher.call(3, never));
-  assert.equal(sent.length, 1);
-  await clock.advance(0.1);
-  assert.deepEqual(sent.map(({ items }) => items), [[0], [1, 2, 3]]);
-  sent[1]?.answer(["1", "2", "3"]);
-  assert.deepEqual(await Promise.all(outcomes), ["1", "2", "3"]);
-  // No request is in flight after the first is answered: then nothing is held back.
-  sent[0]?.answer(["0"]);
-  await first;
-  await clock.advance(0);
-  batcher.call(4, never);
-  assert.deepEqual(at(sent, 2).items, [4]);
-});
-
-Deno.test("call() holds back no request for long, and none before a KMS that is near", async () => {
-  const far = await setUpGathering(400);
-  far.batcher.call(1, never);
-  await far.clock.advance(2);
-  assert.equal(far.sent.length, 2);
-  const near = await setUpGathering(3);
-  near.batcher.call(1, never);
-  assert.equal(near.sent.length, 2);
-});
-
-Deno.test("call() sends a request that is held back as soon as it is full", async () => {
-  const { clock, batcher, sent } = await setUpGathering(20);
-  for (let item = 1; item < 32; item++) batcher.call(item, never);
-  assert.equal(sent.length, 1);
-  batcher.call(32, never);
-  assert.equal(at(sent, 1).items.length, 32);
-  // The pause that was cut short sends nothing later.
-  batcher.call(33, never);
-  await clock.advance(1);
-  assert.equal(sent.length, 2);
-  await clock.advance(1);
-  assert.deepEqual(at(sent, 2).items, [33]);
-});
-
-Deno.test("call() drops an item whose caller goes while its request is held back", async () => {
-  const { clock, batcher, sent } = await setUpGathering(20);
-  const controller = new AbortController();
-  const gone = batcher.call(1, controller.signal);
-  controller.abort();
-  await assert.rejects(gone, code("cancelled"));
-  await clock.advance(2);
-  assert.equal(sent.length, 1);
-  batcher.call(2, never);
-  await clock.advance(2);
-  assert.deepEqual(at(sent, 1).items, [2]);
 });
 
 Deno.test("call() never sends more items at once than allowed", async () => {

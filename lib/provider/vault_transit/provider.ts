@@ -96,7 +96,7 @@ class VaultTransit implements Provider {
       reloads,
     });
     this.#key = new TransitKey(this.#session, settings.mount, settings.key, clock);
-    const batches = { ...batching, provider, notify, clock };
+    const batches = { ...batching, provider, notify };
     this.#wraps = new Batcher({ ...batches, verb: "wrap", send: this.#encrypt.bind(this) });
     this.#unwraps = new Batcher({ ...batches, verb: "unwrap", send: this.#decrypt.bind(this) });
   }
