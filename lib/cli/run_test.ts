@@ -260,7 +260,12 @@ Deno.test("run() prints a document if a command with --json fails, and nothing e
   equal(status, 77);
   deepEqual(JSON.parse(out), {
     ok: false,
-    error: { code: "quorum_not_reached", message: "No quorum.", causes: ["v is disabled."], anchors: [anchorOf("v is disabled.")] },
+    error: {
+      code: "quorum_not_reached",
+      message: "No quorum.",
+      causes: ["v is disabled."],
+      anchors: [anchorOf("v is disabled.")],
+    },
   });
   equal((await ran(["fail"], table)).out, "");
   equal((await ran(["fail", "--json", "--quiet"], table)).out, "");
