@@ -13,8 +13,7 @@ const site = JSON.parse(
   readFileSync(new URL("site.json", import.meta.url), "utf8"),
 );
 
-const escaped = (text) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** The path of a link's target, from the root of the repository. */
 function pathOf(href, page) {
@@ -68,15 +67,12 @@ function diagram(text) {
 function drawDiagrams(md) {
   const { fence } = md.renderer.rules;
   md.renderer.rules.fence = (tokens, at, ...rest) =>
-    tokens[at].info.trim() === "mermaid"
-      ? diagram(tokens[at].content)
-      : fence(tokens, at, ...rest);
+    tokens[at].info.trim() === "mermaid" ? diagram(tokens[at].content) : fence(tokens, at, ...rest);
 }
 
 export default {
   title: "Trousseau",
-  description:
-    "Keeps secrets encrypted under keys that stay in a key management service",
+  description: "Keeps secrets encrypted under keys that stay in a key management service",
   outDir: "out",
   themeConfig: {
     sidebar: site.sidebar,
@@ -88,8 +84,7 @@ export default {
     anchor: { slugify: (text) => slug(text) },
     config(md) {
       // A page shows templates in backquotes, which Vue would evaluate.
-      md.renderer.rules.code_inline = (tokens, at) =>
-        `<code v-pre>${escaped(tokens[at].content)}</code>`;
+      md.renderer.rules.code_inline = (tokens, at) => `<code v-pre>${escaped(tokens[at].content)}</code>`;
       rewriteLinks(md);
       drawDiagrams(md);
     },

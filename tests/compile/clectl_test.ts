@@ -11,12 +11,21 @@ import { answerJson, KeyringDouble, type Responder } from "../support/keyring_do
 
 const folder = await Deno.makeTempDir();
 const staged = new Map<string, string>();
+/** The sizes of the modules of clectl with the rows of docs/errors.md, in characters. */
+const rowModules: number[] = [];
 for (const artefact of artefacts) {
   const { modules } = await stage(folder, { artefact });
   const texts = await Array.fromAsync(Deno.readDir(modules), ({ name }) => Deno.readTextFile(join(modules, name)));
-  staged.set(artefact.name, texts.join("\n"));
+  const [code, rows] = [false, true].map((wanted) => texts.filter((text) => hasErrorRows(text) === wanted));
+  staged.set(artefact.name, code?.join("\n") ?? "");
+  if (artefact.name === "clectl") rowModules.push(...rows?.map(({ length }) => length) ?? []);
 }
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+/** Whether a module is one of the two tables of `help error`: they are text, loaded after a failure, and name every KMS. */
+function hasErrorRows(text: string): boolean {
+  return /calls-\w{5}\t/.test(text) && /keyring-login-\w{5}\t/.test(text);
+}
 
 /** Words that only code of the plugin, of its providers, of its packages or of a server holds. */
 const markers = [
@@ -42,8 +51,13 @@ Deno.test("the bundle of clectl holds no code of a provider, of a service, of th
   }
 });
 
-Deno.test("the bundle of clectl has at most 1,250,000 bytes, most of them the reader of workbooks", () => {
+Deno.test("the code of clectl has at most 1,250,000 bytes, most of them the reader of workbooks", () => {
   assert.ok((staged.get("clectl") ?? "").length <= 1_250_000);
+});
+
+Deno.test("the rows of docs/errors.md add two modules to clectl, and at most 450,000 bytes", () => {
+  assert.equal(rowModules.length, 2);
+  assert.ok(rowModules.reduce((sum, one) => sum + one, 0) <= 450_000);
 });
 
 const home = join(folder, "home");

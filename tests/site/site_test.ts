@@ -37,21 +37,10 @@ Deno.test("deno task site builds each page, with links that lead somewhere and a
     for (const path of html) {
       ok((await Deno.stat(join(folder, path))).isFile, `there is no ${path}`);
     }
-    const architecture = await Deno.readTextFile(
-      join(folder, "docs/architecture.html"),
-    );
+    const architecture = await Deno.readTextFile(join(folder, "docs/architecture.html"));
     equal(architecture.match(/<div class="diagram"[^>]*><svg /g)?.length, 3);
-    for (
-      const text of [
-        "kube-apiserver",
-        "Encrypt a seed",
-        "recovery key in the safe",
-      ]
-    ) {
-      ok(
-        architecture.includes(`>${text}</text>`),
-        `no diagram has the text ${text}`,
-      );
+    for (const text of ["kube-apiserver", "Encrypt a seed", "recovery key in the safe"]) {
+      ok(architecture.includes(`>${text}</text>`), `no diagram has the text ${text}`);
     }
     equal(/fonts\.googleapis/.test(architecture), false);
     const { terms, places } = await indexOf(folder);
