@@ -32,6 +32,11 @@ export interface Artefact {
   readonly v8Flags: readonly string[];
   /** Unstable features of Deno that it uses, as in `--unstable-NAME`. */
   readonly unstable: readonly string[];
+  /**
+   * Whether a staged module that is imported dynamically is read when it is imported. Otherwise Deno reads, and keeps in
+   * memory, all modules at the start. Such an import needs the permission to read, in a worker too.
+   */
+  readonly readsOnImport: boolean;
 }
 
 /**
@@ -69,6 +74,7 @@ export const trousseau = {
   },
   v8Flags,
   unstable: [],
+  readsOnImport: true,
 } as const satisfies Artefact;
 
 /** The client for people's own machines. */
@@ -95,6 +101,8 @@ export const clectl = {
   v8Flags: [],
   // Files that are imported are parsed in a worker without any permission.
   unstable: ["worker-options"],
+  // That worker imports its parser, which only a module that is known since the start permits.
+  readsOnImport: false,
 } as const satisfies Artefact;
 
 /** The table. */
@@ -122,7 +130,8 @@ export function bakedFlags(artefact: Artefact = trousseau): string[] {
 /** `deno run` of staged modules as the binary would run them: nothing is fetched, no config is looked for. */
 export function runFlags(artefact: Artefact = trousseau): string[] {
   const closed = ["run", "--quiet", "--cached-only", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
-  return [...closed, ...bakedFlags(artefact)];
+  const lazy = artefact.readsOnImport ? ["--unstable-lazy-dynamic-imports"] : [];
+  return [...closed, ...lazy, ...bakedFlags(artefact)];
 }
 
 function grantFlags(kind: string, grant: Grant): readonly string[] {

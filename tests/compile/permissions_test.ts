@@ -117,6 +117,7 @@ Deno.test("artefacts have names and entries of their own", () => {
   ]);
   assert.deepEqual(artefacts.map(({ v8Flags }) => v8Flags), [v8Flags, []]);
   assert.deepEqual(artefacts.map(({ unstable }) => unstable), [[], ["worker-options"]]);
+  assert.deepEqual(artefacts.map(({ readsOnImport }) => readsOnImport), [true, false]);
 });
 
 for (const artefact of artefacts) {
@@ -295,4 +296,35 @@ Deno.test("v8Flags offer the collection that lib/app/collect.ts asks for", async
       return used === 200_000 && before - held() > 400_000`,
   });
   assert.deepEqual(outcome, { collect: "true" });
+});
+
+Deno.test("runFlags() of trousseau read a module when it is imported, and not before", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [program, module] = [join(folder, "program.js"), join(folder, "later.js")];
+    await Deno.writeTextFile(module, `export const loaded = "read at the start";`);
+    await Deno.writeTextFile(
+      program,
+      `await Deno.stdout.write(new TextEncoder().encode("started\\n"));
+       await Deno.stdin.read(new Uint8Array(1));
+       const { loaded } = await import("./later.js");
+       await Deno.stdout.write(new TextEncoder().encode(loaded));`,
+    );
+    const process = new Deno.Command(Deno.execPath(), {
+      args: [...runFlags(trousseau), program],
+      signal: AbortSignal.timeout(20_000),
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const output = process.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+    assert.equal((await output.next()).value, "started\n");
+    await Deno.writeTextFile(module, `export const loaded = "read at the import";`);
+    const input = process.stdin.getWriter();
+    await input.write(new Uint8Array(1));
+    await input.close();
+    assert.equal((await output.next()).value, "read at the import");
+    assert.equal((await process.status).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
