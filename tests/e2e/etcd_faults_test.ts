@@ -11,7 +11,7 @@ import { openEtcdEngine } from "../../lib/services/keyring/engine/etcd_engine.ts
 import { type Engine, watchStaleMs } from "../../lib/services/keyring/engine/engine.ts";
 import { type EtcdCluster, startCluster } from "../support/etcd.ts";
 import { type EtcdGate, type GateFault, openGate } from "../support/etcd_gate.ts";
-import { fastClock } from "../support/fast_clock.ts";
+import { fastPauses } from "../support/fast_clock.ts";
 import { pause, waitFor } from "../support/processes.ts";
 
 const { signal } = new AbortController();
@@ -36,7 +36,7 @@ async function atSite(work: (site: Site) => Promise<void>): Promise<void> {
   await using gate = await openGate(etcd);
   using near = await EtcdClient.open(etcd.settings, systemClock, () => {});
   await using other = await openEtcdEngine({ client: near, prefix: "/k/", clock: systemClock, create: true }, signal);
-  const clock = fastClock(5);
+  const clock = fastPauses(5);
   using far = await EtcdClient.open({ endpoints: [gate.endpoint], tls: {} }, clock, () => {});
   await using engine = await openEtcdEngine({ client: far, prefix: "/k/", clock, create: false }, signal);
   await work({ etcd, gate, engine, other });

@@ -11,13 +11,16 @@
  *
  * @module
  */
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { clectl } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 import { fromPath } from "../support/program_recipes.ts";
 import { serverNames, serverProgram } from "./servers.ts";
 
 const folder = import.meta.dirname ?? ".";
+
+/** Files whose figures and bounds of time need the machine for themselves. The others run two at a time. */
+const alone = ["load_test.ts", "restart_test.ts"] as const;
 
 /** Permissions of the tests: they start servers, write under `/run` and in folders for temporary files. */
 const permissions = ["read", "write", "run", "env", "net", "sys"].map((kind) => `--allow-${kind}`);
@@ -57,9 +60,15 @@ async function testFiles(selection: string): Promise<string[]> {
   return names.filter((name) => name.endsWith("_test.ts")).sort().map((name) => join(place, name));
 }
 
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
 /** Runs them, passes their output on as it comes, and returns it. */
-async function test(files: readonly string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const args = ["test", "--config", join(folder, "../../deno.dev.json"), ...permissions, ...files];
+async function test(files: readonly string[], env: Record<string, string>, options: readonly string[]): Promise<Ran> {
+  if (files.length === 0) return { code: 0, output: "" };
+  const args = ["test", "--config", join(folder, "../../deno.dev.json"), ...permissions, ...options, ...files];
   const child = new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped" }).spawn();
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -69,10 +78,18 @@ async function test(files: readonly string[], env: Record<string, string>): Prom
   return { code: (await child.status).code, output };
 }
 
-await requirePrograms();
+/** Runs two files at a time, and those that need the machine for themselves afterwards, as the long ones do. */
+async function testAll(files: readonly string[], env: Record<string, string>): Promise<Ran> {
+  const isAlone = (file: string) => selection === "long" || alone.some((name) => basename(file) === name);
+  const together = await test(files.filter((file) => !isAlone(file)), { ...env, DENO_JOBS: "2" }, ["--parallel"]);
+  const apart = await test(files.filter(isAlone), env, []);
+  return { code: together.code || apart.code, output: together.output + apart.output };
+}
+
 const [selection = "quick", ...rest] = Deno.args;
+await requirePrograms();
 const files = selection === "quick" || selection === "long" ? rest : Deno.args;
-const { code, output } = await test(files.length > 0 ? files : await testFiles(selection), await environment());
+const { code, output } = await testAll(files.length > 0 ? files : await testFiles(selection), await environment());
 const figures = output.split("\n").filter((line) => line.startsWith("figure: "));
 // A test of a feature that a KMS does not have is not a skip: its name states the reason.
 const skipped = output.split("\n").filter((line) => / \.\.\. ignored /.test(line) && !line.includes("(cannot: "));

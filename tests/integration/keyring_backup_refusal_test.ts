@@ -27,7 +27,7 @@ Deno.test("a backup that the disk of the server alone could open ends with 78 an
     {
       await using server = machine.serve();
       await machine.ready(server);
-      match(server.output, /WARN +Every key lies on this machine \(\S+a\.keys\)/);
+      await server.prints(/WARN +Every key lies on this machine \(\S+a\.keys\)/);
       equal((await machine.clectl("create db/john -f p --stdin", "value")).status, 0);
       const remote = await machine.clectl(`backup --to ${theirs}`);
       equal(remote.status, 78, remote.err);
@@ -78,7 +78,7 @@ Deno.test("a recovery key that was added later makes a backup openable from the 
       {
         await using server = machine.serve();
         await machine.ready(server);
-        match(server.output, /WARN +Some store keys are wrapped by "a" alone, .* run trousseau keyring rewrap /);
+        await server.prints(/WARN +Some store keys are wrapped by "a" alone, .* run trousseau keyring rewrap /);
         const remote = await machine.clectl(`backup --to ${theirs}`);
         equal(remote.status, 78, remote.err);
         match(remote.err, notRewrapped);

@@ -101,8 +101,12 @@ Deno.test("clectl watches changes and renders again", async () => {
   const target = `${stage.folder}/t`;
   const stop = new AbortController();
   const rendering = stage.admin(`render ${template} --to ${target} --watch`, { signal: stop.signal });
-  const watching = stage.admin("watch db/ -o json", { signal: stop.signal });
-  const documents = stage.admin("watch db/ -o yaml", { signal: stop.signal });
+  const [line, document] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [onLine, onDocument] = [line, document].map(({ resolve }) => (out: string) => {
+    if (/update.*\n$/s.test(out)) resolve();
+  });
+  const watching = stage.admin("watch db/ -o json", { signal: stop.signal, onOutput: onLine });
+  const documents = stage.admin("watch db/ -o yaml", { signal: stop.signal, onOutput: onDocument });
   const content = async (text: string) => {
     for (let left = 250; await Deno.readTextFile(target).catch(() => "") !== text; left--) {
       equal(left > 0, true, `${target} never was ${text}`);
@@ -112,6 +116,7 @@ Deno.test("clectl watches changes and renders again", async () => {
   await content('p="one"\n');
   well(await stage.admin("update db/john -f password --stdin", { stdin: "two" }));
   await content('p="two"\n');
+  await Promise.all([line.promise, document.promise]);
   stop.abort();
   well(await rendering);
   const changes = well(await watching).out.trim().split("\n").map((line) => JSON.parse(line));

@@ -70,7 +70,7 @@ Deno.test("serve and sops name the owner of a dead socket that they may not conn
     Deno.chownSync(socket, serviceUser, serviceUser);
     await using plugin = users.start(serviceUser, folder, "serve", "--config", config);
     await keyId(socket, plugin);
-    assert.match(plugin.output, /Replaced a socket file that nobody listened on/);
+    await plugin.prints(/Replaced a socket file that nobody listened on/);
   });
 });
 
@@ -94,7 +94,7 @@ Deno.test("serve as root warns, and leaves only files that the folder's owner ca
     Deno.removeSync(`${folder}/state/key-ring.json`);
     const byHand = users.start(0, folder, "serve", "--config", config);
     assert.equal(await keyId(socket, byHand), announced);
-    assert.match(byHand.output, new RegExp(`Start it as user ${serviceUser}: this process runs as user 0`));
+    await byHand.prints(new RegExp(`Start it as user ${serviceUser}: this process runs as user 0`));
     await byHand.kill();
     const left = owners(folder);
     for (const name of ["kms.sock", "kms.sock.lock", "key-ring.json", "local.keys", "audit.log"]) {

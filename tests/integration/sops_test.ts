@@ -191,7 +191,7 @@ Deno.test("sops serves while another program uses the port of sops.listen, and w
     const path = `${folder}/sops.sock`;
     await listening(path, sops);
     await roundTrip(path);
-    assert.match(sops.output, new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port} \\(sops\\.listen\\)`));
+    await sops.prints(new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port} \\(sops\\.listen\\)`));
     assert.equal((await sops.stop()).code, 0);
   });
 });

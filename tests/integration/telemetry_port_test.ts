@@ -74,7 +74,7 @@ Deno.test("a port in use stops neither check nor serve, and serve listens on it 
     await using plugin = serve(folder, ["--config", config]);
     const probed = await once(folder, "probe", "--wait", "--config", config);
     assert.equal(probed.code, 0, probed.stdout);
-    assert.match(plugin.output, new RegExp(`WARN +Cannot listen on 127\\.0\\.0\\.1:${port} \\(telemetry\\.listen\\)`));
+    await plugin.prints(new RegExp(`WARN +Cannot listen on 127\\.0\\.0\\.1:${port} \\(telemetry\\.listen\\)`));
     holder.close();
     await waitFor("the port", () => livez(port), { ...soon, alive: [plugin] });
     const again = await once(folder, "check", "--config", config);

@@ -22,6 +22,8 @@ export interface ClectlTerminalOptions {
   readonly showsOutput?: boolean;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  /** Receives all of standard output so far, after each write. */
+  readonly onOutput?: (out: string) => void;
 }
 
 /** The end of a command. */
@@ -45,7 +47,12 @@ export function clectlTerminal(options: ClectlTerminalOptions = {}): FakeClectlT
   const chunks = isTerminal
     ? options.typed.map((line) => encode(`${line}\n`))
     : [typeof options.stdin === "string" ? encode(options.stdin) : options.stdin ?? new Uint8Array()];
-  const stdout: Output = { isTerminal: options.showsOutput ?? false, write: (text) => void out.push(encode(text)) };
+  const shown = () => out.map((bytes) => new TextDecoder().decode(bytes)).join("");
+  const writeBytes = (bytes: Uint8Array) => {
+    out.push(bytes);
+    options.onOutput?.(shown());
+  };
+  const stdout: Output = { isTerminal: options.showsOutput ?? false, write: (text) => writeBytes(encode(text)) };
   return {
     stdout,
     stderr: { isTerminal, write: (text) => void err.push(text) },
@@ -66,8 +73,8 @@ export function clectlTerminal(options: ClectlTerminalOptions = {}): FakeClectlT
       },
     },
     parseImport: parsedHere,
-    writeBytes: (bytes) => void out.push(bytes.slice()),
-    out: () => out.map((bytes) => new TextDecoder().decode(bytes)).join(""),
+    writeBytes: (bytes) => writeBytes(bytes.slice()),
+    out: shown,
     err: () => err.join(""),
   };
 }

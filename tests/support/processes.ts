@@ -61,6 +61,15 @@ export class Process implements AsyncDisposable {
     return `${this.name} printed last:\n${this.#output.slice(-shownOutput)}`;
   }
 
+  /** Waits until its output matches: a line may come after the event that it is about. */
+  async prints(pattern: RegExp): Promise<void> {
+    await waitFor(String(pattern), () => pattern.test(this.#output), {
+      timeoutMs: leastWait,
+      everyMs: 20,
+      alive: [this],
+    });
+  }
+
   /** Sends a signal, unless the program has ended. */
   signal(signal: Deno.Signal): void {
     if (this.status !== undefined) return;

@@ -6,7 +6,7 @@
 import { run } from "../../lib/cli/run.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { ApiServerDouble } from "./api_server_double.ts";
-import { fastClock } from "./fast_clock.ts";
+import { fastPauses } from "./fast_clock.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 import { inFolder } from "./temporary_folder.ts";
 
@@ -35,7 +35,7 @@ export async function onRewriteStage(work: (stage: RewriteStage) => Promise<void
     await Deno.writeTextFile(`${folder}/config`, JSON.stringify(kubeconfig), { mode: 0o600 });
     const ran = async (...words: readonly string[]) => {
       // Between two looks at the API servers are four seconds.
-      const terminal = fakeTerminal({ clock: fastClock(100) });
+      const terminal = fakeTerminal({ clock: fastPauses(100) });
       const state = words.includes("migration") ? [] : ["--state", `${folder}/state`];
       const given = ["rewrite", "--kubeconfig", `${folder}/config`, ...state, ...words];
       const status = await run(given, trousseau, terminal);

@@ -99,8 +99,12 @@ Deno.test("attempt() stops waiting for another process when its signal is aborte
   inFolder(async (folder) => {
     const options = { provider: "a", notify: () => {}, stateFolder: folder, scope: [] };
     const done = Promise.withResolvers<void>();
-    const first = new RefusedLogins(options).attempt(["x"], call, () => done.promise);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const sent = Promise.withResolvers<void>();
+    const first = new RefusedLogins(options).attempt(["x"], call, () => {
+      sent.resolve();
+      return done.promise;
+    });
+    await sent.promise;
     const signal = AbortSignal.timeout(100);
     const late = new RefusedLogins(options).attempt(["x"], { action, signal }, () => Promise.resolve(signal.aborted));
     assert.equal(await late, true);

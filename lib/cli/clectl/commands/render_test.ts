@@ -142,13 +142,12 @@ Deno.test("render --watch ends with 77 when the policy refuses a secret", async 
 Deno.test("watch prints changes, and ends with 0 when it is stopped", async () => {
   await using place = await stage("");
   const stop = new AbortController();
-  const options = { variables: place.variables, signal: stop.signal };
+  const onOutput = (text: string) => void (text.split("\n").length > 2 && stop.abort());
+  const options = { variables: place.variables, signal: stop.signal, onOutput };
   const running = runClectl(["watch", "db/", "-o", "json"], options);
   await eventually(() => Promise.resolve(place.store.streams.length === 1));
   place.store.change("db/a", {});
   place.store.change("db/b", {});
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  stop.abort();
   const { status, out } = await running;
   deepEqual([status, out.trim().split("\n").map((text) => JSON.parse(text).path)], [0, ["db/a", "db/b"]]);
 });

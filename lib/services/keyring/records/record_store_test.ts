@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TestStore } from "../../../../tests/support/keyring_store.ts";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
-import { fastClock } from "../../../../tests/support/fast_clock.ts";
+import { fastPauses } from "../../../../tests/support/fast_clock.ts";
 import { equalBytes, utf8, utf8Text } from "../../../base/bytes.ts";
 import type { RowName } from "../engine/engine.ts";
 import type { RecordCodec } from "./records.ts";
@@ -53,7 +53,7 @@ Deno.test("SealedRecordStore.transaction() runs again where a row that it read w
 });
 
 Deno.test("SealedRecordStore.transaction() ends with conflict after 20 runs, and writes nothing", async () => {
-  await using stage = new TestStore({ clock: fastClock(1_000) });
+  await using stage = new TestStore({ clock: fastPauses(1_000) });
   let runs = 0;
   const work = stage.store.transaction(async (tx) => {
     await tx.get(notes, one);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fastClock } from "../../../../tests/support/fast_clock.ts";
+import { fastPauses } from "../../../../tests/support/fast_clock.ts";
 import { TestSecrets, textField } from "../../../../tests/support/keyring_secrets.ts";
 import { secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
@@ -29,7 +29,7 @@ const shown = (changes: readonly SecretChange[]) =>
   changes.map(({ path, version, action }) => `${action} ${path} ${version}`);
 
 Deno.test("changes() yields path, version and action of each write, by any server", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(100) });
+  await using stage = new TestSecrets({ clock: fastPauses(100) });
   await using other = stage.again();
   const step = () => new Promise((resolve) => setTimeout(resolve, 2));
   const changes = await take(stage, 5, async () => {
@@ -54,7 +54,7 @@ Deno.test("changes() yields path, version and action of each write, by any serve
 });
 
 Deno.test("changes() goes on after a gap, and since a revision, without a change missed or told twice", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(1_000) });
+  await using stage = new TestSecrets({ clock: fastPauses(1_000) });
   const { watch } = stage.engine;
   let watches = 0;
   stage.engine.watch = (table, signal) => {

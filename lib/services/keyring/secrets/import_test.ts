@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
-import { fastClock } from "../../../../tests/support/fast_clock.ts";
+import { fastPauses } from "../../../../tests/support/fast_clock.ts";
 import { TestSecrets, textField } from "../../../../tests/support/keyring_secrets.ts";
 import { folderPath, secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
@@ -195,7 +195,7 @@ Deno.test("an import that is killed before or after any of its transactions is w
 });
 
 Deno.test("an import with writers on the same paths is whole, or not there", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(100) });
+  await using stage = new TestSecrets({ clock: fastPauses(100) });
   await using other = stage.again();
   for (let round = 0; round < 10; round++) {
     const list = items(40, `r${round}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
-import { fastClock } from "../../../../tests/support/fast_clock.ts";
+import { fastPauses } from "../../../../tests/support/fast_clock.ts";
 import { TestSecrets, textField } from "../../../../tests/support/keyring_secrets.ts";
 import { utf8, utf8Text } from "../../../base/bytes.ts";
 import { secretLimits } from "../../../api/keyring/fields.ts";
@@ -62,7 +62,7 @@ Deno.test("put() makes a secret or its next version, also of a deleted one, and 
 });
 
 Deno.test("put() by 16 writers at once gives each a version of its own", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(1_000) });
+  await using stage = new TestSecrets({ clock: fastPauses(1_000) });
   const put = (_: unknown, index: number) => stage.secrets.put(john, value(`${index}`), call);
   const written = await Promise.all(Array.from({ length: 16 }, put));
   assert.deepEqual(
@@ -367,7 +367,7 @@ Deno.test("what is written alongside is in the same transaction", async () => {
 });
 
 Deno.test("16 writers of one secret lose no version, and of one path one creates", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(100) });
+  await using stage = new TestSecrets({ clock: fastPauses(100) });
   await using second = stage.again();
   const writers = Array.from({ length: 16 }, (_, index) => index % 2 === 0 ? stage.secrets : second.secrets);
   const created = await Promise.allSettled(writers.map((one, index) => one.create(john, value(`${index}`), call)));
@@ -380,7 +380,7 @@ Deno.test("16 writers of one secret lose no version, and of one path one creates
 });
 
 Deno.test("a folder that one writer empties while others add to it loses no secret", async () => {
-  await using stage = new TestSecrets({ clock: fastClock(100) });
+  await using stage = new TestSecrets({ clock: fastPauses(100) });
   await using second = stage.again();
   for (let round = 0; round < 20; round++) {
     await stage.make("box/inside/last", "1");

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { fastClock } from "../../../../tests/support/fast_clock.ts";
+import { fastPauses } from "../../../../tests/support/fast_clock.ts";
 import { TestSecrets, textField } from "../../../../tests/support/keyring_secrets.ts";
 import { folderPath, secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
@@ -99,7 +99,7 @@ Deno.test("reindex() that is interrupted at any of its commits loses no path, an
 });
 
 Deno.test("reindex() and reseal() with writers on another server lose nothing", async () => {
-  await using stage = await filled(40, new TestSecrets({ clock: fastClock(100) }));
+  await using stage = await filled(40, new TestSecrets({ clock: fastPauses(100) }));
   await using other = stage.again();
   let isDone = false;
   const writer = (async () => {
