@@ -40,13 +40,14 @@ export interface Artefact {
 }
 
 /**
- * V8's flags for the plugin. The young generation has at most 8 MiB; the old one may double between two full
+ * V8's flags for the plugin. Each half of the young generation has at most 2 MiB, which a processor's cache can hold: a
+ * call leaves little alive, and a larger one saves no processor time. The old generation may double between two full
  * collections. V8's default lets it grow fourfold, and an idle plugin would keep 60 MB and more of garbage after one
  * burst of calls. There is no hard limit, since a burst would then crash the process. `--expose-gc` lets the plugin
  * collect after its start and after each burst (`lib/app/collect.ts`). `tests/bench` runs its bare server under the
  * same flags.
  */
-export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100", "--expose-gc"] as const;
+export const v8Flags = ["--max-semi-space-size=2", "--heap-growing-percent=100", "--expose-gc"] as const;
 
 /** The plugin, the key service for SOPS and the commands of their operator. */
 export const trousseau = {
