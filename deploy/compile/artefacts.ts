@@ -32,16 +32,22 @@ export interface Artefact {
   readonly v8Flags: readonly string[];
   /** Unstable features of Deno that it uses, as in `--unstable-NAME`. */
   readonly unstable: readonly string[];
+  /**
+   * Whether a staged module that is imported dynamically is read when it is imported. Otherwise Deno reads, and keeps in
+   * memory, all modules at the start. Such an import needs the permission to read, in a worker too.
+   */
+  readonly readsOnImport: boolean;
 }
 
 /**
- * V8's flags for the plugin. The young generation has at most 8 MiB; the old one may double between two full
+ * V8's flags for the plugin. Each half of the young generation has at most 2 MiB, which a processor's cache can hold: a
+ * call leaves little alive, and a larger one saves no processor time. The old generation may double between two full
  * collections. V8's default lets it grow fourfold, and an idle plugin would keep 60 MB and more of garbage after one
  * burst of calls. There is no hard limit, since a burst would then crash the process. `--expose-gc` lets the plugin
  * collect after its start and after each burst (`lib/app/collect.ts`). `tests/bench` runs its bare server under the
  * same flags.
  */
-export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100", "--expose-gc"] as const;
+export const v8Flags = ["--max-semi-space-size=2", "--heap-growing-percent=100", "--expose-gc"] as const;
 
 /** The plugin, the key service for SOPS and the commands of their operator. */
 export const trousseau = {
@@ -69,6 +75,7 @@ export const trousseau = {
   },
   v8Flags,
   unstable: [],
+  readsOnImport: true,
 } as const satisfies Artefact;
 
 /** The client for people's own machines. */
@@ -95,6 +102,8 @@ export const clectl = {
   v8Flags: [],
   // Files that are imported are parsed in a worker without any permission.
   unstable: ["worker-options"],
+  // That worker imports its parser, which only a module that is known since the start permits.
+  readsOnImport: false,
 } as const satisfies Artefact;
 
 /** The table. */
@@ -122,7 +131,8 @@ export function bakedFlags(artefact: Artefact = trousseau): string[] {
 /** `deno run` of staged modules as the binary would run them: nothing is fetched, no config is looked for. */
 export function runFlags(artefact: Artefact = trousseau): string[] {
   const closed = ["run", "--quiet", "--cached-only", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
-  return [...closed, ...bakedFlags(artefact)];
+  const lazy = artefact.readsOnImport ? ["--unstable-lazy-dynamic-imports"] : [];
+  return [...closed, ...lazy, ...bakedFlags(artefact)];
 }
 
 function grantFlags(kind: string, grant: Grant): readonly string[] {

@@ -18,8 +18,11 @@ import { openPlugin } from "./plugin.ts";
 import type { Tracing } from "./tracing.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
 
-/** Milliseconds: the wait of a takeover for the first data key, that of any other start, and the polling interval. */
-const timings = { takeover: 60_000, start: 700, poll: 20 } as const;
+/**
+ * Milliseconds: the wait of a takeover for the first data key, and that of any other start, each with its polling
+ * interval. A start waits for half an interval on average.
+ */
+const timings = { takeover: { most: 60_000, poll: 20 }, start: { most: 700, poll: 2 } } as const;
 
 /** The open plugin. */
 export interface KmsService extends OpenService {
@@ -40,6 +43,8 @@ export async function openKmsService({ config, notify, credentials }: OpenServic
   if (tracing !== undefined) opened.use(tracing);
   const plugin = opened.use(await openPlugin(config, tracing?.notify ?? notify, credentials, tracing?.provider));
   const { service, handlers } = plugin;
+  // Made while the KMS is asked for the first data key.
+  const server = kmsServer({ ...handlers, around: tracing?.call });
   const kept = opened.move();
   const waitUntilReady: KmsService["waitUntilReady"] = (action, ms, signal) =>
     requireReadyDek(service, action, ms, signal);
@@ -53,8 +58,8 @@ export async function openKmsService({ config, notify, credentials }: OpenServic
     takeover: whereKeyIdMatches(() => service.peek().keyId),
     // A takeover needs a ready data key: calls that arrive when the socket changes hands would fail otherwise.
     prepare: (takeover, signal) =>
-      takeover ? waitUntilReady("take over", timings.takeover, signal) : awaitFirstDek(service, signal),
-    serve: (options) => serveOnSocket(kmsServer({ ...handlers, around: tracing?.call }), options),
+      takeover ? waitUntilReady("take over", timings.takeover.most, signal) : awaitFirstDek(service, signal),
+    serve: (options) => serveOnSocket(server, options),
     afterStart: () => plugin.examine(),
     waitUntilReady,
     ...(tracing === undefined ? {} : { flush: (ms: number) => tracing.flush(ms) }),
@@ -71,7 +76,7 @@ async function openedTracing(
 }
 
 async function requireReadyDek(service: Service, action: string, ms: number, signal: AbortSignal): Promise<void> {
-  await pollUntil(() => service.peek().canEncrypt, ms, signal);
+  await pollUntil(() => service.peek().canEncrypt, { most: ms, poll: timings.takeover.poll }, signal);
   if (service.peek().canEncrypt || signal.aborted) return;
   const { message, quorum } = service.peek();
   const reason = message || (quorum.state === "lost" ? quorum.message : "");
@@ -86,8 +91,12 @@ async function awaitFirstDek(service: Service, signal: AbortSignal): Promise<voi
   await pollUntil(() => service.peek().keyId === undefined || service.peek().canEncrypt, timings.start, signal);
 }
 
-/** Returns when the condition holds, after `ms` milliseconds, or when the signal fires. */
-async function pollUntil(holds: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
-  using bound = deadline(ms, signal);
-  while (!holds() && !bound.signal.aborted) await systemClock.sleep(timings.poll, bound.signal);
+/** Returns when the condition holds, after `most` milliseconds, or when the signal fires. */
+async function pollUntil(
+  holds: () => boolean,
+  { most, poll }: { readonly most: number; readonly poll: number },
+  signal: AbortSignal,
+): Promise<void> {
+  using bound = deadline(most, signal);
+  while (!holds() && !bound.signal.aborted) await systemClock.sleep(poll, bound.signal);
 }

@@ -5,9 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { type Exposure, exposureOf } from "../base/credential_file.ts";
-import { readRegularFile } from "../base/durable_file.ts";
-import { isRefusal } from "../base/system_failures.ts";
+import type { Exposure } from "../base/credential_file.ts";
 
 /**
  * The type of file at a path; symbolic links are followed. `forbidden`: access is denied. `failing`: the file system
@@ -19,7 +17,8 @@ export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden" | "f
 export interface Files {
   /**
    * @param most maximum size in bytes.
-   * @throws as {@linkcode readRegularFile}, also for anything but a regular file and for one of more than `most` bytes.
+   * @throws as `readRegularFile` of `lib/base/durable_file.ts`, also for anything but a regular file and for one of more
+   *   than `most` bytes.
    */
   read(path: string, most: number): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
@@ -39,9 +38,11 @@ export interface Files {
   canWrite(folder: string): Promise<boolean>;
 }
 
-/** The files of this machine. */
+/** The files of this machine. A command that reads none loads neither `node:fs` nor `node:crypto`. */
 export const realFiles: Files = {
-  read: readRegularFile,
+  async read(path, most) {
+    return await (await import("../base/durable_file.ts")).readRegularFile(path, most);
+  },
   async kind(path) {
     try {
       const { isFile, isDirectory } = await Deno.stat(path);
@@ -49,6 +50,7 @@ export const realFiles: Files = {
     } catch (thrown) {
       const absent = thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory;
       if (absent) return "absent";
+      const { isRefusal } = await import("../base/system_failures.ts");
       return isRefusal(thrown) || thrown instanceof Deno.errors.NotCapable ? "forbidden" : "failing";
     }
   },
@@ -60,7 +62,9 @@ export const realFiles: Files = {
       return undefined;
     }
   },
-  exposure: exposureOf,
+  async exposure(path) {
+    return await (await import("../base/credential_file.ts")).exposureOf(path);
+  },
   async mayWrite(path) {
     return (await Deno.permissions.query({ name: "write", path })).state === "granted";
   },

@@ -10,6 +10,7 @@ import type { HttpContext, HttpPatience, PageResponse } from "./http_connection.
 import { type HttpLimits, HttpListener, type OnTrouble } from "./http_listener.ts";
 import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
+import { originOf } from "./origin.ts";
 import type { ServicePages } from "./pages.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { systemFailure } from "../base/system_failures.ts";
@@ -99,12 +100,6 @@ export function serveHttp(options: HttpOptions): HttpEndpoint {
     port,
     [Symbol.asyncDispose]: () => server.close(closeMs),
   };
-}
-
-/** The origin for clients, for instance `http://127.0.0.1:8090`. A wildcard address becomes the loopback address. */
-export function originOf({ hostname, port }: HttpOptions["listen"]): string {
-  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 type Route = (request: RequestHead, url: URL) => PageResponse | Promise<PageResponse>;

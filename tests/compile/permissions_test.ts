@@ -117,6 +117,7 @@ Deno.test("artefacts have names and entries of their own", () => {
   ]);
   assert.deepEqual(artefacts.map(({ v8Flags }) => v8Flags), [v8Flags, []]);
   assert.deepEqual(artefacts.map(({ unstable }) => unstable), [[], ["worker-options"]]);
+  assert.deepEqual(artefacts.map(({ readsOnImport }) => readsOnImport), [true, false]);
 });
 
 for (const artefact of artefacts) {
@@ -295,4 +296,27 @@ Deno.test("v8Flags offer the collection that lib/app/collect.ts asks for", async
       return used === 200_000 && before - held() > 400_000`,
   });
   assert.deepEqual(outcome, { collect: "true" });
+});
+
+Deno.test("runFlags() of trousseau read a module when it is imported, and not before", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const program = join(folder, "program.js");
+    await Deno.writeTextFile(join(folder, "small.js"), "export const loaded = true;");
+    await Deno.writeTextFile(join(folder, "large.js"), `/*${" ".repeat(64e6)}*/ export const loaded = true;`);
+    await Deno.writeTextFile(
+      program,
+      `await import("./small.js");
+       if (Deno.args.length > 0) await import("./large.js");
+       await Deno.stdout.write(new TextEncoder().encode(String(Deno.memoryUsage().rss)));`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...runFlags(trousseau), program],
+      signal: AbortSignal.timeout(20_000),
+    }).output();
+    const resident = Number(new TextDecoder().decode(stdout));
+    assert.ok(resident > 0 && resident < 64e6, `${resident} bytes ${new TextDecoder().decode(stderr)}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Config } from "../../config/config.ts";
-import { originOf, whyNotListen } from "../../telemetry/http.ts";
+import { whyNotListen } from "../../telemetry/http.ts";
+import { originOf } from "../../telemetry/origin.ts";
 import { serves } from "./running.ts";
 import { fetchStatus } from "./status_document.ts";
 

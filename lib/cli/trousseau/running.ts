@@ -6,7 +6,7 @@
 import type { Config, ListenConfig } from "../../config/config.ts";
 import { parseListen } from "../../config/addresses.ts";
 import { KmsError } from "../../base/errors.ts";
-import { originOf } from "../../telemetry/http.ts";
+import { originOf } from "../../telemetry/origin.ts";
 import { fetchStatus, type StatusDocument } from "./status_document.ts";
 import { telemetryAddressFile } from "../../app/telemetry_address.ts";
 

@@ -8,7 +8,6 @@ import type { Config } from "../../config/config.ts";
 import { formatDuration, parseDuration } from "../../base/duration.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../api/kms/client.ts";
 import type { StatusResponse } from "../../api/kms/messages.ts";
 import { counted, minutes } from "../../kek/refused_decrypts.ts";
 import { UsageError } from "../command.ts";
@@ -106,6 +105,8 @@ async function lookAt(
   const { absent } = response;
   onAbsent(absent);
   log.debug(`${absent}: asking the socket.`, { socket: config.socket.path });
+  // Most calls are answered over HTTP, and load no client of gRPC.
+  const { dialKms } = await import("../../api/kms/client.ts");
   await using client = dialKms(config.socket.path);
   const answer = await client.v2.Status({}, { signal }).catch((thrown: unknown) => {
     if (thrown instanceof KmsError) return thrown;
