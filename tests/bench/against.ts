@@ -13,7 +13,7 @@ import { run } from "../support/processes.ts";
 import { startVault } from "../support/vault.ts";
 import { compareCalls } from "./comparison/calls.ts";
 import { type Comparison, wholeSizes } from "./comparison/comparison.ts";
-import { type ComparisonDocument, printJudged, printRow } from "./comparison/document.ts";
+import { type ComparisonDocument, noteTargets, printJudged, printRow } from "./comparison/document.ts";
 import { compareAfterCalls, compareIdle } from "./comparison/memory.ts";
 import { type ComparedRow, failedRow } from "./comparison/pairs.ts";
 import { type RowName, selectRows } from "./comparison/rows.ts";
@@ -78,7 +78,7 @@ export async function measureAgainst(options: AgainstOptions): Promise<Outcome> 
   const wanted = selectRows(options.words);
   await using stack = new AsyncDisposableStack();
   const comparison = await prepare(options, stack);
-  const document = await compare(comparison, options.revision, wanted, options.json ? () => {} : printRow);
+  const document = await compare(comparison, options.revision, wanted, options.json ? noteTargets : printRow);
   if (options.json) await print(JSON.stringify(document, null, 2));
   else {
     await print(`\n${machineText(document)}`);
@@ -115,7 +115,7 @@ function machineText({ machine: { cores, deno, load }, revision }: ComparisonDoc
   return `${machine}; base is ${revision}, floor a plugin on grpc-go that does nothing`;
 }
 
-/** Measures the wanted rows of a part. A failure takes away its other rows, and not those of other parts. */
+/** Measures the wanted rows of a part. After a failure its other rows count as not measured, and other parts go on. */
 async function* measurePart(
   { rows, measure }: Part,
   comparison: Comparison,

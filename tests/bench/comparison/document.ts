@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { boundText, number, print, printTable, ratio } from "../report.ts";
+import { boundText, number, print, printTable, progress, ratio } from "../report.ts";
 import type { ComparedRow } from "./pairs.ts";
-import { type RatioName, sideNames } from "./rows.ts";
+import { type FigureName, type RatioName, sideNames } from "./rows.ts";
 
 /** The document. */
 export interface ComparisonDocument {
@@ -47,21 +47,26 @@ export async function printRow(
 ): Promise<void> {
   if (failure !== undefined) return await print(`\n${name} was not measured: ${failure}`);
   const sides = sideNames.filter((side) => side in medians);
-  const figures = Object.keys(medians.ours ?? {}) as (keyof NonNullable<typeof medians.ours>)[];
+  const figures = Object.keys(medians.ours ?? {}) as FigureName[];
   const rated = [...new Set([...Object.keys(target), "toBase"])].filter((one) => one in ratios) as RatioName[];
-  const line = (
-    label: string,
-    of: Pick<ComparedRow["pairs"][number], "ratios"> | typeof medians,
-    rates: typeof ratios,
-  ) => [
+  const line = (label: string, taken: ComparedRow["medians"], rates: typeof ratios) => [
     label,
-    ...figures.flatMap((figure) => sides.map((side) => cell((of as typeof medians)[side]?.[figure], number))),
+    ...figures.flatMap((figure) => sides.map((side) => cell(taken[side]?.[figure], number))),
     ...rated.map((one) => cell(rates[one], ratio)),
   ];
   const head = ["pair", ...figures.flatMap((figure) => sides.map((side) => `${figure} ${side}`)), ...rated];
   const lines = pairs.map((pair, index) => line(String(index + 1), pair, pair.ratios));
   const title = peerName === undefined ? name : `${name}, beside ${peerName}`;
   await printTable(`${title} (${unit})`, head, [...lines, line("median", medians, ratios)]);
+}
+
+/** Prints the targets of a row on stderr. */
+export async function noteTargets(row: ComparedRow): Promise<void> {
+  for (const { name, figure, bound, reached } of targetsOf(row)) {
+    await progress(
+      `${row.name}: ${name} is ${cell(figure, number)}, target ${bound}, ${reached ? "reached" : "MISSED"}`,
+    );
+  }
 }
 
 /** Prints the targets of all rows. */
