@@ -9,8 +9,8 @@ import { etcdSnapshot, etcdStatus } from "./etcd_maintenance.ts";
 import { watchEtcd } from "./etcd_watch.ts";
 import { freePort } from "../../../tests/support/processes.ts";
 
-/** Ten times as fast as the system's: the deadline of an attempt is 300 ms. */
-const clock: Clock = {
+/** Ten times as fast as the system's, for a member that is silent: the deadline of an attempt is 300 ms. */
+const hasty: Clock = {
   ...systemClock,
   after: (ms, fire) => systemClock.after(ms / 10, fire),
   sleep: (ms, signal) => systemClock.sleep(ms / 10, signal),
@@ -49,11 +49,17 @@ function fault(answer: string | undefined, waitMs = 0): { readonly endpoint: str
 const http = (body: string, status = "200 OK", length = body.length) =>
   `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
 
-const open = (...endpoints: readonly string[]) => EtcdClient.open({ endpoints, tls: {} }, clock, () => {});
+const openBy = (clock: Clock, endpoints: readonly string[]) => EtcdClient.open({ endpoints, tls: {} }, clock, () => {});
+
+const open = (...endpoints: readonly string[]) => openBy(systemClock, endpoints);
+
+/** A client that does not wait long for an answer that is never sent. */
+const openFor = (answer: string | undefined, endpoint: string) =>
+  openBy(answer === undefined ? hasty : systemClock, [endpoint]);
 
 async function refuses(answer: string | undefined, message: RegExp, code: string): Promise<void> {
   using server = fault(answer);
-  using client = await open(server.endpoint);
+  using client = await openFor(answer, server.endpoint);
   await assert.rejects(readEtcd(client, { key }, call), (error: KmsError) => {
     assert.match(error.message, message);
     assert.equal(error.code, code);
@@ -182,7 +188,7 @@ Deno.test("other answers are refused if they are not in the form of etcd's API",
 Deno.test("a stream ends with an error when the member is silent, breaks off, ends it, or refuses it", async () => {
   const watch = async (answer: string | undefined, expected: { code: string; message: RegExp }) => {
     using server = fault(answer);
-    using client = await open(server.endpoint);
+    using client = await openFor(answer, server.endpoint);
     await assert.rejects(Array.fromAsync(watchEtcd(client, { key, end: key, from: 2 }, call)), expected);
   };
   const created = '{"result":{"created":true}}\n';
@@ -247,7 +253,7 @@ function leavingServer(): { readonly endpoint: string; readonly received: string
 
 Deno.test("isUnexecuted() is false if the first copy of a request that was sent twice may have been executed", async () => {
   using server = leavingServer();
-  using client = await EtcdClient.open({ endpoints: [server.endpoint], tls: {} }, systemClock, () => {});
+  using client = await open(server.endpoint);
   const once = { ...call, repeatable: false };
   await readEtcd(client, { key }, once);
   // The kept connection is idle for the second request.
