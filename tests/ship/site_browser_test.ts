@@ -24,7 +24,7 @@ const drawnDiagrams = `[...document.querySelectorAll(".diagram")].map((frame) =>
   return texts.length >= 8 && width >= 300 && height >= 200 && frame.clientWidth <= innerWidth;
 })`;
 
-/** What {@linkcode drawnDiagrams} has to be: one for each diagram of the source. */
+/** The expected value of {@linkcode drawnDiagrams}: one for each diagram of the source. */
 async function figuresOf(path: string): Promise<readonly boolean[]> {
   const text = await Deno.readTextFile(new URL(`../../${path}`, import.meta.url));
   return [...text.matchAll(/^```mermaid$/gm)].map(() => true);
