@@ -112,7 +112,8 @@ export class UnwrapCache implements Disposable {
   #remove(reference: string, reason: "lru" | "age" | "refused"): void {
     const entry = this.#entries.get(reference);
     wipeSeeds(entry);
-    if (entry === this.#newest) this.#newest = undefined;
+    // The cache keeps no reference to a data key that it has given up.
+    this.#newest = undefined;
     if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
   }
 
@@ -129,7 +130,6 @@ export class UnwrapCache implements Disposable {
       wipeSeeds(entry);
     }
     this.#entries.clear();
-    this.#newest = undefined;
   }
 }
 
