@@ -81,16 +81,8 @@ export function untaggedDek(bytes: Uint8Array, purpose: Purpose): Uint8Array | u
   return bytes.slice(tag.length);
 }
 
-/** Seals a seed under a data key of 32 bytes. */
-export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
-  const { threshold, reference } = context;
-  const bytes = sealEnvelope(dek, seed, context);
-  const sealed = bytes.subarray(envelopeOffsets.sealed);
-  return { threshold, reference, nonce: bytes.subarray(envelopeOffsets.nonce, envelopeOffsets.sealed), sealed };
-}
-
 /**
- * Seals a seed as {@linkcode sealSeed} does. The parts of the envelope are written where they stay: each copy of few bytes
+ * Seals a seed under a data key of 32 bytes. The parts of the envelope are written where they stay: each copy of few bytes
  * would cost about as much as their encryption.
  *
  * @returns the envelope as `encodeEnvelope` writes it.

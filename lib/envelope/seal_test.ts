@@ -11,7 +11,6 @@ import {
   type SealContext,
   SealContexts,
   sealEnvelope,
-  sealSeed,
   taggedDek,
   untaggedDek,
 } from "./seal.ts";
@@ -19,9 +18,11 @@ import {
 const seed = new Uint8Array(randomBytes(32));
 const context: SealContext = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: new Uint8Array(32).fill(7) };
 
+const sealedParts = (...of: Parameters<typeof sealEnvelope>) => decodeEnvelope(sealEnvelope(...of));
+
 Deno.test("openSeed() opens under the same data key and context only", () => {
   const dek = newDek();
-  const envelope = sealSeed(dek, seed, context);
+  const envelope = sealedParts(dek, seed, context);
   assert.deepEqual(openSeed(dek, envelope, context), seed);
   assert.equal(openSeed(newDek(), envelope, context), undefined);
   const others: SealContext[] = [
@@ -65,36 +66,36 @@ Deno.test("newDek() gives 32 bytes that never come again", () => {
   assert.notDeepEqual(newDek(), newDek());
 });
 
-Deno.test("openSeed() under a context of bound() reads what sealSeed() wrote without, and the other way round", () => {
+Deno.test("openSeed() under a context of bound() reads what sealEnvelope() wrote without, and the other way round", () => {
   const dek = newDek();
   // No text has more bytes for each of its units, and none is shorter than the empty one.
   for (const keyId of ["€".repeat(20), ""]) {
     const plain: SealContext = { ...context, keyId };
     for (const [one, other] of [[plain, bound(plain)], [bound(plain), plain]] as const) {
-      assert.deepEqual(openSeed(dek, sealSeed(dek, seed, one), other), seed);
+      assert.deepEqual(openSeed(dek, sealedParts(dek, seed, one), other), seed);
     }
-    assert.equal(openSeed(dek, sealSeed(dek, seed, bound(plain)), bound(context)), undefined);
+    assert.equal(openSeed(dek, sealedParts(dek, seed, bound(plain)), bound(context)), undefined);
   }
 });
 
 Deno.test("bound() stays as it is, whatever is sealed after it", () => {
   const dek = newDek();
   const one = bound(context);
-  const envelope = sealSeed(dek, seed, one);
-  for (let i = 0; i < 2000; i++) sealSeed(dek, seed, { ...context, keyId: `t1-${i}` });
+  const envelope = sealedParts(dek, seed, one);
+  for (let i = 0; i < 2000; i++) sealEnvelope(dek, seed, { ...context, keyId: `t1-${i}` });
   assert.deepEqual(openSeed(dek, envelope, one), seed);
 });
 
-Deno.test("sealSeed() writes reference and threshold of its context, and a nonce of its own each time", () => {
+Deno.test("sealEnvelope() writes reference and threshold of its context, and a nonce of its own each time", () => {
   const dek = newDek();
-  const [one, other] = [sealSeed(dek, seed, context), sealSeed(dek, seed, context)];
+  const [one, other] = [sealedParts(dek, seed, context), sealedParts(dek, seed, context)];
   assert.deepEqual([one.threshold, one.reference, one.nonce.length, one.sealed.length], [1, context.reference, 12, 48]);
   assert.notDeepEqual(one.nonce, other.nonce);
 });
 
 Deno.test("openSeed() refuses every changed byte", () => {
   const dek = newDek();
-  const { sealed, nonce, ...rest } = sealSeed(dek, seed, context);
+  const { sealed, nonce, ...rest } = sealedParts(dek, seed, context);
   const flipped = (bytes: Uint8Array, at: number) => Uint8Array.from(bytes).with(at, (bytes[at] ?? 0) ^ 1);
   for (let at = 0; at < sealed.length; at++) {
     assert.equal(openSeed(dek, { ...rest, nonce, sealed: flipped(sealed, at) }, context), undefined);
@@ -105,7 +106,7 @@ Deno.test("openSeed() refuses every changed byte", () => {
 });
 
 Deno.test("openSeed() takes a data key of another length for a mistake of ours", () => {
-  const envelope = sealSeed(newDek(), seed, context);
+  const envelope = sealedParts(newDek(), seed, context);
   for (const length of [0, 16, 31, 33]) {
     assert.throws(() => openSeed(new Uint8Array(length), envelope, context), { name: "KmsError", code: "internal" });
   }
@@ -115,10 +116,10 @@ Deno.test("A data key seals 1,048,576 seeds at most, as docs/format.md says", ()
   assert.equal(maxUsesOfDek, 1_048_576);
 });
 
-Deno.test("sealSeed() writes AES-256-GCM with the additional data of format 1, for every purpose", () => {
+Deno.test("sealEnvelope() writes AES-256-GCM with the additional data of format 1, for every purpose", () => {
   const dek = newDek();
   for (const purpose of ["v2", "v1beta1", "sops", "sentinel"] as const) {
-    const { nonce, sealed } = sealSeed(dek, seed, { ...context, purpose });
+    const { nonce, sealed } = sealedParts(dek, seed, { ...context, purpose });
     const field = (text: string) => concat(Uint8Array.of(0, 0, 0, text.length), utf8(text));
     const decipher = createDecipheriv("aes-256-gcm", dek, nonce, { authTagLength: 16 })
       .setAAD(concat(utf8("trousseau/1"), field(purpose), Uint8Array.of(1), field("t1-0"), context.reference));

@@ -6,8 +6,7 @@
 import { createCipheriv, createHmac, randomBytes } from "node:crypto";
 import protobuf from "protobufjs";
 import { concat, sha256, utf8 } from "../../lib/base/bytes.ts";
-import { encodeEnvelope } from "../../lib/envelope/format.ts";
-import { newDek, sealSeed, taggedDek } from "../../lib/envelope/seal.ts";
+import { newDek, sealEnvelope, taggedDek } from "../../lib/envelope/seal.ts";
 import { encodeAnnotations, referenceTo } from "../../lib/envelope/wrap.ts";
 import { openLocal } from "../../lib/provider/local/provider.ts";
 import type { Provider, WrappedDek } from "../../lib/provider/provider.ts";
@@ -85,8 +84,8 @@ interface SealedSeed {
 
 function sealedSeed({ dek, wraps }: SealingDek): SealedSeed {
   const [seed, keyId] = [new Uint8Array(randomBytes(32)), "key-1"];
-  const envelope = sealSeed(dek, seed, { purpose: "v2", threshold: 1, keyId, reference: referenceTo(wraps) });
-  const writer = protobuf.Writer.create().uint32(0x12).string(keyId).uint32(0x1a).bytes(encodeEnvelope(envelope));
+  const envelope = sealEnvelope(dek, seed, { purpose: "v2", threshold: 1, keyId, reference: referenceTo(wraps) });
+  const writer = protobuf.Writer.create().uint32(0x12).string(keyId).uint32(0x1a).bytes(envelope);
   for (const [name, value] of Object.entries(encodeAnnotations(wraps))) {
     writer.uint32(0x22).fork().uint32(0x0a).string(name).uint32(0x12).bytes(value).ldelim();
   }

@@ -13,7 +13,7 @@ import {
   encodeFrameHead,
   type Threshold,
 } from "../../lib/envelope/format.ts";
-import { bound, sealSeed, taggedDek, untaggedDek } from "../../lib/envelope/seal.ts";
+import { bound, sealEnvelope, taggedDek, untaggedDek } from "../../lib/envelope/seal.ts";
 import {
   decodeAnnotations,
   encodeAnnotations,
@@ -107,9 +107,10 @@ for (const vector of vectors) {
     assert.equal(hex(sha256(bytesOf(vector.canonicalWrapsHex))), vector.referenceHex);
     assert.ok(isReferenceTo(vector.referenceHex, wraps));
     assert.equal(hex(bound(context).additionalData ?? new Uint8Array(0)), vector.additionalDataHex);
-    const seal = (sealed: Parameters<typeof sealSeed>[2]) =>
-      encodeEnvelope(withRandom([bytesOf(vector.nonceHex)], () => sealSeed(dek, bytesOf(vector.plaintextHex), sealed)));
+    const seal = (sealed: Parameters<typeof sealEnvelope>[2]) =>
+      withRandom([bytesOf(vector.nonceHex)], () => sealEnvelope(dek, bytesOf(vector.plaintextHex), sealed));
     for (const sealed of [context, bound(context)]) assert.equal(hex(seal(sealed)), vector.envelopeHex);
+    assert.equal(hex(encodeEnvelope(decodeEnvelope(bytesOf(vector.envelopeHex)))), vector.envelopeHex);
     if (vector.frameHex === undefined) {
       assert.deepEqual(encodeAnnotations(wraps), hexValues(vector.annotationsHex ?? {}));
     } else {

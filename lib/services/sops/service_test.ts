@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { concat } from "../../base/bytes.ts";
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead } from "../../envelope/format.ts";
 import { decodeAnnotations, encodeAnnotations, referenceTo } from "../../envelope/wrap.ts";
-import { newDek, sealSeed, taggedDek } from "../../envelope/seal.ts";
+import { newDek, sealEnvelope, taggedDek } from "../../envelope/seal.ts";
 import { effectiveCode, KmsError } from "../../base/errors.ts";
 import { MemoryProvider, memoryProviders } from "../../../tests/support/memory_provider.ts";
 import { type SopsNode, startSopsNode } from "../../../tests/support/sops_node.ts";
@@ -151,7 +151,9 @@ Deno.test("a data key wrapped for kube-apiserver opens no file, even one sealed 
   const openedFile = async (purpose: "v2" | "sops") => {
     const wraps = await wrapped(purpose);
     const context = { purpose: "sops", threshold: 1, keyId: "default", reference: referenceTo(wraps) } as const;
-    return await codeOf(() => opened(node, reframed({ wraps, envelope: sealSeed(dek, dataKey, context) }, "default")));
+    return await codeOf(() =>
+      opened(node, reframed({ wraps, envelope: decodeEnvelope(sealEnvelope(dek, dataKey, context)) }, "default"))
+    );
   };
   assert.deepEqual([await openedFile("sops"), await openedFile("v2")], ["ok", "integrity"]);
   assert.equal(node.service.peek().providers[0]?.health, "well", "the provider is not blamed for it");
@@ -159,7 +161,7 @@ Deno.test("a data key wrapped for kube-apiserver opens no file, even one sealed 
   const openedSeed = async (purpose: "v2" | "sops") => {
     const wraps = await wrapped(purpose);
     const context = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: referenceTo(wraps) } as const;
-    const ciphertext = encodeEnvelope(sealSeed(dek, dataKey, context));
+    const ciphertext = sealEnvelope(dek, dataKey, context);
     const sealed = { keyId: "t1-0", ciphertext, annotations: encodeAnnotations(wraps) };
     return await codeOf(() => plugin.service.decrypt(sealed, "v2", call));
   };
